@@ -1,0 +1,61 @@
+"""The Celery application. Messages are doorbells: an operation id and an attempt, JSON, no results (S52)."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+from kombu import Queue
+
+from computecloud.conf import conf
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "computecloud.settings")
+CONF = conf()
+
+app = Celery("computecloud")
+app.conf.update(
+    broker_url=CONF.broker_url,
+    result_backend=None,
+    task_ignore_result=True,
+    task_serializer="json",
+    result_serializer="json",
+    accept_content=["json"],
+    result_accept_content=["json"],
+    task_acks_late=False,  # the lease in the database re-drives, not the broker
+    worker_prefetch_multiplier=1,
+    task_publish_retry=True,
+    task_publish_retry_policy={"max_retries": 1, "interval_start": 0, "interval_max": 0.2},
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_pool_limit=4,
+    broker_transport_options=(
+        {"confirm_publish": True}
+        if CONF.broker_url.startswith("amqp")
+        else {
+            "visibility_timeout": 300,
+            "socket_timeout": 10,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "health_check_interval": 15,
+            "retry_on_timeout": True,
+        }
+    ),
+    task_default_queue="control",
+    task_queues=[Queue("control")],
+    task_create_missing_queues=True,
+    worker_hijack_root_logger=False,
+    worker_send_task_events=True,
+    task_send_sent_event=False,
+    worker_soft_shutdown_timeout=30,
+    CELERY_DB_REUSE_MAX=10**9,  # Celery's Django fixup would close the connection around every task
+    timezone="UTC",
+    imports=["tasks.host"] if CONF.role == "agent" else ["tasks.control"],
+    beat_schedule={
+        name: {"task": task, "schedule": every, "options": {"expires": every}}
+        for name, task, every in (
+            ("relay", "control.relay", 1.0),
+            ("sweep", "control.sweep", 5.0),
+            ("purge", "control.purge", 300.0),
+        )
+    },
+)

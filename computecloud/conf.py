@@ -1,0 +1,139 @@
+"""Every setting of the product: typed, defaulted and described in one place.
+
+Read once from the TOML file named by ``$COMPUTECLOUD_CONFIG``; a single value can be overridden by the environment
+variable ``COMPUTECLOUD_<NAME>``. A wrong name or type stops the process with the name of the offender.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+PREFIX = "COMPUTECLOUD_"
+
+
+class ConfigurationError(Exception):
+    """A setting is missing, unknown or of the wrong type."""
+
+
+class Conf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """All settings. Durations end in ``_s`` (seconds), sizes carry their unit."""
+
+    # --- what this process is
+    role: Literal["cloud", "conductor", "agent"] = "cloud"  # agent: a compute host, without any database
+    state_dir: str = ".state"  # blobs, logs, sockets, identities
+    debug: bool = False
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    # --- secrets (made by `./cloud up`, never defaulted)
+    secret_key: str = ""  # Django's signing key; at least 32 characters
+    previous_secret_keys: list[str] = []  # older keys that still verify, for rotation
+
+    # --- addresses
+    public_url: str = "http://127.0.0.1:8774"  # every link in every answer is made from it
+    region: str = "RegionOne"
+    allowed_hosts: list[str] = ["*"]  # Host headers that the API answers; links never come from them
+    admin_networks: list[str] = ["127.0.0.0/8", "::1/128"]  # who may reach /admin/
+    conductor_url: str = "http://127.0.0.1:8776"  # where compute hosts find the conductor
+
+    # --- stores
+    database_url: str = "sqlite:///cloud.sqlite3"
+    database_pooler: bool = False  # a transaction pooler sits in front of PostgreSQL: no prepared statements
+    broker_url: str = "redis://127.0.0.1:6379/0"
+
+    # --- identity
+    authenticator: str = "integrations.identity.facade.authenticate"  # token -> Actor, by dotted path
+    token_ttl_s: int = 4 * 3600
+    token_cache_s: float = 5.0  # a revoked token may live this long in a process's memory
+    block_storage: bool = False  # the catalogue lists block storage
+    identity_password_cost: int = 2  # Argon2 iterations; 102,400 KiB of memory each is Django's choice, ours is below
+    identity_login_concurrency: int = 2  # password hashes computed at once, per process
+    identity_failures_per_account: int = 10  # wrong passwords a minute before an account is answered 401 at once
+    identity_failures_per_address: int = 50
+
+    # --- images
+    image_max_bytes: int = 50 * 1024**3  # one image, at upload
+    image_cache_bytes: int = 20 * 1024**3  # a host's cache
+    image_quota_count: int = 1000  # per project
+    image_quota_bytes: int = 500 * 1024**3  # per project
+
+    # --- operations
+    lease_s: int = 30  # a host's right to work on an operation; renewed every third of it
+    heartbeat_s: float = 5.0  # host to conductor, poll included
+    host_down_after_s: int = 60
+    operation_deadline_s: int = 900  # no operation is open longer
+    max_attempts: int = 3  # a crashing operation is stopped after so many
+    relay_after_s: float = 2.0  # an operation nobody took by then is rung again
+    reconcile_s: float = 30.0
+
+    # --- scheduling
+    scheduler_filters: list[str] = [
+        "scheduling.filters.compute.ComputeFilter",
+        "scheduling.filters.availability_zone.AvailabilityZoneFilter",
+        "scheduling.filters.ram.RamFilter",
+        "scheduling.filters.disk.DiskFilter",
+        "scheduling.filters.core.CoreFilter",
+        "scheduling.filters.image_properties.ImagePropertiesFilter",
+    ]
+    scheduler_weighers: dict[str, float] = {
+        "scheduling.weighers.ram.RAMWeigher": 1.0,
+        "scheduling.weighers.cpu.CPUWeigher": 1.0,
+        "scheduling.weighers.disk.DiskWeigher": 1.0,
+    }
+    scheduler_alternates: int = 3
+    default_availability_zone: str = "nova"
+    decision_retention_s: int = 7 * 24 * 3600
+
+    # --- quotas of a project that has none of its own (Nova's defaults)
+    quota_instances: int = 10
+    quota_cores: int = 20
+    quota_ram_mb: int = 51200
+    quota_metadata_items: int = 128
+    quota_key_pairs: int = 100
+    quota_server_groups: int = 10
+    quota_server_group_members: int = 10
+
+    # --- compute hosts (role agent)
+    identities: list[str] = []  # identity.toml files this agent stands for
+    underlay_address: str = ""  # this host's address on the hosts' own network
+    host_threads: int = 8
+
+    # --- guests
+    stop_timeout_s: int = 60  # ask a guest that long before its power is cut
+    console_log_bytes: int = 102400
+    dns_domain: str = "computecloud.internal"
+
+
+def _overrides() -> dict[str, Any]:
+    """Values from the environment; lists and tables are written as JSON there."""
+    names = {field.name: field for field in msgspec.structs.fields(Conf)}
+    found: dict[str, Any] = {}
+    for key, text in os.environ.items():
+        name = key.removeprefix(PREFIX).lower()
+        if not key.startswith(PREFIX) or name not in names or name == "config":
+            continue
+        looks_json = text[:1] in "[{"
+        found[name] = msgspec.json.decode(text) if looks_json else text
+    return found
+
+
+@lru_cache(maxsize=1)
+def conf() -> Conf:
+    """The settings of this process. Raises ConfigurationError."""
+    values: dict[str, Any] = {}
+    path = os.environ.get(PREFIX + "CONFIG")
+    if path:
+        try:
+            values = tomllib.loads(Path(path).read_text())
+        except (OSError, tomllib.TOMLDecodeError) as problem:
+            raise ConfigurationError(f"cannot read {path}: {problem}") from problem
+    values.update(_overrides())
+    try:
+        return msgspec.convert(values, Conf, strict=False)
+    except msgspec.ValidationError as problem:
+        raise ConfigurationError(f"settings ({path or 'environment'}): {problem}") from problem

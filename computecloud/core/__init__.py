@@ -1,0 +1,1 @@
+"""The lowest floor: errors, actor, clock, ids, revert. No Django models."""

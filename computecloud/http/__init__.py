@@ -1,0 +1,1 @@
+"""What every HTTP service of the cloud shares: versions, schemas, policy, faults, paging, middleware."""

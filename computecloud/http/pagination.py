@@ -1,0 +1,68 @@
+"""Paging by key, never by offset: pages stay right while rows come and go (R30)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from django.db.models import F, Model, Q, QuerySet
+
+from computecloud.conf import conf
+from computecloud.core.errors import Invalid
+
+MAX_LIMIT = 1000
+M = TypeVar("M", bound=Model)
+
+
+def public_link(path: str) -> str:
+    """An absolute link, made from the one setting ``public_url``."""
+    return conf().public_url.rstrip("/") + path
+
+
+def limit_of(params: Mapping[str, Sequence[str]], largest: int = MAX_LIMIT) -> int:
+    """The page size asked for; 0 or nothing means the largest. Raises Invalid."""
+    text = (params.get("limit") or [""])[-1]
+    if not text:
+        return largest
+    if not text.isascii() or not text.isdigit() or len(text) > 12:
+        raise Invalid("limit param must be an integer" if text[:1] != "-" else "limit param must be positive")
+    return min(int(text) or largest, largest)
+
+
+def _after(key: str, direction: str, value: Any) -> Q:
+    """Rows after a value in one key. Nulls sort first ascending and last descending, on every database."""
+    if direction == "asc":
+        return Q(**{f"{key}__gt": value}) if value is not None else Q(**{f"{key}__isnull": False})
+    if value is None:
+        return Q(pk__in=[])
+    return Q(**{f"{key}__lt": value}) | Q(**{f"{key}__isnull": True})
+
+
+def keyset(
+    queryset: QuerySet[M], sort: Sequence[tuple[str, str]], marker: M | None = None, limit: int | None = None
+) -> QuerySet[M]:
+    """Order by ``sort`` ((field, "asc"|"desc"), the last one unique), start after ``marker``, cut at ``limit``."""
+    order = [
+        F(key).asc(nulls_first=True) if direction == "asc" else F(key).desc(nulls_last=True) for key, direction in sort
+    ]
+    if marker is not None:
+        later = Q(pk__in=[])
+        equal = Q()
+        for key, direction in sort:
+            value = getattr(marker, key)
+            later |= equal & _after(key, direction, value)
+            equal &= Q(**{key: value}) if value is not None else Q(**{f"{key}__isnull": True})
+        queryset = queryset.filter(later)
+    queryset = queryset.order_by(*order)
+    return queryset[:limit] if limit is not None else queryset
+
+
+def next_link(request: Any, marker: str, limit: int | None = None) -> str:
+    """The request's own URL with another marker, absolute."""
+    raw = getattr(request, "_request", request)
+    pairs = [(key, value) for key, values in raw.GET.lists() for value in values if key not in ("marker", "limit")]
+    if limit is not None:
+        pairs.append(("limit", str(limit)))
+    pairs.append(("marker", marker))
+    return f"{public_link(raw.public_path)}?{urlencode(pairs)}"

@@ -1,0 +1,64 @@
+"""The base of every view: who asks, at which version, and whether the policy table lets them — before the view runs."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from rest_framework.request import Request
+from rest_framework.viewsets import ViewSet
+
+from computecloud.core.actor import Actor
+from computecloud.core.errors import Forbidden, MethodNotAllowed, Unauthorized
+from computecloud.http import microversions, policy
+from computecloud.http.authentication import actor_of
+from computecloud.http.bodies import accepts, query
+from computecloud.http.services import BY_NAME
+
+__all__ = ["ServiceMixin", "ServiceViewSet", "accepts", "query"]
+
+
+class ServiceMixin:
+    """Adds the door checks to a DRF view. ``policy`` maps each action method to a rule name."""
+
+    service: ClassVar[str] = "native"
+    policy: ClassVar[dict[str, str]] = {}
+    authentication_classes: ClassVar[tuple[type, ...]] = ()
+    permission_classes: ClassVar[tuple[type, ...]] = ()
+    actor: Actor
+
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        service = BY_NAME[self.service]
+        raw = request._request
+        version = microversions.negotiate(service, raw.headers)
+        raw.api_version = request.api_version = version
+        action = getattr(self, "action", None)
+        if not action:
+            raise MethodNotAllowed
+        rule_name = self.policy.get(action)
+        if rule_name is None:
+            raise Forbidden
+        actor = None
+        if policy.rule(rule_name).allow is not policy.PUBLIC or "X-Auth-Token" in raw.headers:
+            actor = self.who(raw, rule_name)
+        request.actor = raw.actor = actor
+        if actor is not None:
+            self.actor = actor
+        policy.authorize(actor, rule_name)
+
+    def who(self, raw: Any, rule_name: str) -> Actor | None:
+        """The caller. Public routes serve a bad token as no token."""
+        if policy.rule(rule_name).allow is policy.PUBLIC:
+            try:
+                return actor_of(raw)
+            except Unauthorized:
+                return None
+        actor = actor_of(raw)
+        if actor is None:
+            raise Unauthorized
+        return actor
+
+
+class ServiceViewSet(ServiceMixin, ViewSet):
+    """A view set of one of the cloud's services; methods return ``answers.answer(...)``."""
+
+    request: Request

@@ -1,0 +1,11 @@
+"""The conductor as a WSGI application on a listener of its own."""
+
+from __future__ import annotations
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "computecloud.settings")
+os.environ.setdefault("COMPUTECLOUD_ROLE", "conductor")
+application = get_wsgi_application()

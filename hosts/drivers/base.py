@@ -1,0 +1,86 @@
+"""The driver interface: a short core, and roles for what only some hypervisors can do.
+
+A capability is ``isinstance(driver, Role)``, so it is always true. Drivers are made by ``hosts.drivers.registry``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from hosts.drivers.specs import GuestRef, GuestSpec, GuestState, HostInventory, PowerState, Step
+
+
+class ImageSource(Protocol):
+    """Where a host gets image bytes from: the conductor, in ranges, checked against ``sha512``."""
+
+    def fetch(self, image_id: str, sha512: str, target: Path) -> None:
+        """Write the whole image to ``target`` (a ``.part`` file resumes); raise Fatal on a wrong checksum."""
+
+
+class Driver(ABC):
+    """What every hypervisor can do. All methods may be called from several threads at once."""
+
+    name: str
+
+    def start(self) -> None:
+        """Open connections, warm caches. Called once, after the worker forked."""
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+    def on_change(self, callback: Callable[[str], None]) -> None:
+        """Call ``callback(guest_id)`` when the hypervisor reports a life-cycle event. Events only hint; truth is re-read."""
+
+    @abstractmethod
+    def inventory(self) -> HostInventory:
+        """Totals of this host."""
+
+    @abstractmethod
+    def list(self) -> Sequence[GuestState]:
+        """Every guest that carries our marker, running or not."""
+
+    @abstractmethod
+    def state(self, guest_id: str) -> GuestState:
+        """One guest. Raises GuestNotFound."""
+
+    @abstractmethod
+    def spawn(self, spec: GuestSpec) -> Sequence[Step]:
+        """Steps that make the guest and start it."""
+
+    @abstractmethod
+    def destroy(self, ref: GuestRef) -> Sequence[Step]:
+        """Steps that end the guest and remove everything it had on this host (domain, disks, taps, config drive)."""
+
+    @abstractmethod
+    def power_on(self, spec: GuestSpec) -> Sequence[Step]:
+        """Steps that start an existing guest, its definition made anew from ``spec``."""
+
+    @abstractmethod
+    def power_off(self, ref: GuestRef, *, timeout_s: int = 0) -> Sequence[Step]:
+        """Steps that stop the guest: ask it for ``timeout_s`` seconds (0: do not ask), then force."""
+
+    @abstractmethod
+    def leftovers(self, known: frozenset[str]) -> Sequence[str]:
+        """Ids of guests (not in ``known``) of which this host still holds anything: domain, disk folder, tap."""
+
+
+class Rebooting(ABC):
+    """Can reboot a guest without powering it off by hand."""
+
+    @abstractmethod
+    def reboot(self, spec: GuestSpec, *, hard: bool, timeout_s: int = 60) -> Sequence[Step]:
+        """Soft: ask the guest and wait ``timeout_s``, then hard. Hard: destroy, define anew from ``spec``, start."""
+
+
+class ConsoleLogged(ABC):
+    """Keeps what the guest wrote on its serial console."""
+
+    @abstractmethod
+    def console_log(self, guest_id: str, *, max_bytes: int = 102400) -> bytes:
+        """The last ``max_bytes`` of the log; empty when there is none. Raises GuestNotFound."""
+
+
+__all__ = ["ConsoleLogged", "Driver", "ImageSource", "PowerState", "Rebooting"]

@@ -1,0 +1,1 @@
+"""The fake driver: guests and disks are files that outlive the worker; nothing runs."""

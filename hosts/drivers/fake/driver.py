@@ -1,0 +1,306 @@
+"""The fake driver: a full citizen of the host side without a hypervisor.
+
+``Options`` says what an identity file may set; how it fails on demand stands in ``fake.faults``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from threading import Event
+
+import msgspec
+
+from hosts.drivers import names, steps
+from hosts.drivers.base import ConsoleLogged, Driver, ImageSource, Rebooting
+from hosts.drivers.errors import Fatal, GuestNotFound
+from hosts.drivers.fake import console
+from hosts.drivers.fake.faults import Faults
+from hosts.drivers.fake.guests import Guest, Guests
+from hosts.drivers.specs import DiskSpec, GuestRef, GuestSpec, GuestState, HostInventory, PowerState, Step
+
+
+class Options(msgspec.Struct, forbid_unknown_fields=True):
+    """What the host's identity file may say about a fake host."""
+
+    vcpus: int = 1000
+    ram_mb: int = 800 * 1024
+    disk_gb: int = 600 * 1024
+    arch: str = "x86_64"
+    traits: list[str] = []
+    cpu_ratio: float = 16.0
+    ram_ratio: float = 1.0
+    disk_ratio: float = 1.0
+    delays: dict[str, float] = {}  # simulated seconds by step name or "*"
+    faults: dict[str, object] = {}  # see fake.faults
+    durable: bool = False  # fsync every change
+    inspect: bool = False  # make an empty file per disk
+    fetch: bool = False  # really fetch images through the ImageSource
+
+
+class FakeDriver(Driver, Rebooting, ConsoleLogged):
+    """One simulated host; a process may hold many, each with a state folder of its own."""
+
+    name = "fake"
+
+    def __init__(self, options: Mapping[str, object], images: ImageSource | None, state_dir: Path) -> None:
+        self._options = msgspec.convert(dict(options), Options)
+        self._images = images
+        self._state_dir = state_dir
+        self._guests = Guests(state_dir / "guests", durable=self._options.durable)
+        self._closing = Event()
+        self._faults = Faults(state_dir, self._options.faults, self._options.delays, self._closing)
+        self._callbacks: list[Callable[[str], None]] = []
+
+    def close(self) -> None:
+        self._closing.set()  # ends injected hangs and delays
+
+    def on_change(self, callback: Callable[[str], None]) -> None:
+        """``callback`` hears what ``occur`` does; the steps of our own are not repeated as events."""
+        self._callbacks.append(callback)
+
+    def inventory(self) -> HostInventory:
+        options = self._options
+        return HostInventory(
+            vcpus=options.vcpus,
+            ram_mb=options.ram_mb,
+            disk_gb=options.disk_gb,
+            disk_free_gb=options.disk_gb,
+            hypervisor_type="fake",
+            hypervisor_version=1000000,
+            arch=options.arch,
+            cpu_info={
+                "arch": options.arch,
+                "model": "simulated",
+                "vendor": "fake",
+                "features": [],
+                "topology": {},
+            },
+            traits=tuple(options.traits),
+            machine_types=("pc", "q35"),
+            running_vms=sum(guest.is_running for guest in self._guests),
+            cpu_ratio=options.cpu_ratio,
+            ram_ratio=options.ram_ratio,
+            disk_ratio=options.disk_ratio,
+        )
+
+    def list(self) -> Sequence[GuestState]:
+        return [_state(guest) for guest in self._guests if guest.defined]
+
+    def state(self, guest_id: str) -> GuestState:
+        return _state(self._defined(guest_id))
+
+    def console_log(self, guest_id: str, *, max_bytes: int = 102400) -> bytes:
+        log = console.text(self._defined(guest_id)).encode()
+        return log[-max_bytes:] if max_bytes > 0 else b""
+
+    def leftovers(self, known: frozenset[str]) -> Sequence[str]:
+        return sorted(set(self._guests.ids()) - known)
+
+    def spawn(self, spec: GuestSpec) -> Sequence[Step]:
+        ref = GuestRef(spec.id, spec.epoch, spec.operation_id)
+        return [
+            self._step("fetch_images", spec.id, partial(self._fetch_images, spec)),
+            self._step(
+                "make_disks", spec.id, partial(self._make_disks, spec), partial(self._remove_disks, ref)
+            ),
+            self._step(
+                "config_drive",
+                spec.id,
+                partial(self._write_config_drive, spec),
+                partial(self._remove_disks, ref),
+            ),
+            self._step(
+                "plug_ports", spec.id, partial(self._plug_ports, spec), partial(self._unplug_ports, ref)
+            ),
+            self._step("define", spec.id, partial(self._define, spec), partial(self._undefine, ref)),
+            self._step("start", spec.id, partial(self._start, spec), partial(self._stop, ref)),
+        ]
+
+    def destroy(self, ref: GuestRef) -> Sequence[Step]:
+        return [
+            self._step("stop", ref.id, partial(self._stop, ref)),
+            self._step("undefine", ref.id, partial(self._undefine, ref)),
+            self._step("unplug_ports", ref.id, partial(self._unplug_ports, ref)),
+            self._step("remove_disks", ref.id, partial(self._remove_disks, ref)),
+        ]
+
+    def power_on(self, spec: GuestSpec) -> Sequence[Step]:
+        return [
+            self._step("check_disks", spec.id, partial(self._check_disks, spec)),
+            self._step("plug_ports", spec.id, partial(self._plug_ports, spec)),
+            self._step("define", spec.id, partial(self._define, spec)),
+            self._step("start", spec.id, partial(self._start, spec)),
+        ]
+
+    def power_off(self, ref: GuestRef, *, timeout_s: int = 0) -> Sequence[Step]:
+        stop = self._step("stop", ref.id, partial(self._stop, ref))
+        if timeout_s <= 0:
+            return [stop]
+        return [self._step("shut_down", ref.id, partial(self._shut_down, ref.id)), stop]
+
+    def reboot(self, spec: GuestSpec, *, hard: bool, timeout_s: int = 60) -> Sequence[Step]:
+        ref = GuestRef(spec.id, spec.epoch, spec.operation_id)
+        stop = self._step("stop", spec.id, partial(self._stop_for_reboot, ref))
+        if hard:
+            return [stop, *self.power_on(spec)]
+        ask = self._step("shut_down", spec.id, partial(self._shut_down, spec.id, spec.operation_id))
+        return [ask, stop, *self.power_on(spec)]
+
+    def occur(self, guest_id: str, power: PowerState) -> None:
+        """The world changes a guest behind our back (it halts, its process dies); listeners are told."""
+        steps.run(Step("occur", partial(self._occur, guest_id, power)))
+        for callback in self._callbacks:
+            callback(guest_id)
+
+    def _step(
+        self, name: str, guest_id: str, act: Callable[[], None], undo: Callable[[], None] | None = None
+    ) -> Step:
+        def ensure() -> None:
+            self._faults.strike(name, "before", guest_id)
+            self._faults.delay(name)
+            act()
+            self._faults.strike(name, "after", guest_id)
+
+        return Step(name, ensure, undo)
+
+    def _fetch_images(self, spec: GuestSpec) -> None:
+        if not self._options.fetch or self._images is None:
+            return
+        folder = self._state_dir / "images"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for image in {disk.image for disk in spec.disks if disk.image is not None}:
+            target = folder / names.sha512(image.sha512)
+            if not target.exists():
+                self._images.fetch(image.id, image.sha512, target)
+
+    def _make_disks(self, spec: GuestSpec) -> None:
+        guest = self._guests.find(spec.id) or Guest(spec.id)
+        wanted = {names.disk_target(disk.target): _size_mb(disk) for disk in spec.disks}
+        if self._options.inspect:
+            self._make_files(spec.id, [*wanted])
+        if guest.disks != wanted:
+            guest.disks = wanted
+            self._guests.save(guest)
+
+    def _make_files(self, guest_id: str, targets: Sequence[str]) -> None:
+        folder = self._disk_folder(guest_id)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        for target in targets:
+            os.close(os.open(f"{folder}/disk-{target}", os.O_WRONLY | os.O_CREAT, 0o600))
+
+    def _remove_disks(self, ref: GuestRef) -> None:
+        if self._options.inspect:
+            shutil.rmtree(self._disk_folder(ref.id), ignore_errors=True)
+        guest = self._guests.find(ref.id)
+        if guest is None:
+            self._guests.forget(ref.id)  # a worker may have died between making the file and writing it
+        elif guest.disks or guest.config_drive:
+            guest.disks, guest.config_drive = {}, []
+            self._guests.save(guest)
+
+    def _check_disks(self, spec: GuestSpec) -> None:
+        guest = self._defined(spec.id)
+        lost = {disk.target for disk in spec.disks} - set(guest.disks)
+        if lost:
+            raise Fatal(f"disk lost: {', '.join(sorted(lost))} of {spec.id}")
+
+    def _write_config_drive(self, spec: GuestSpec) -> None:
+        wanted = sorted(spec.config_drive.files) if spec.config_drive else []
+        guest = self._guests.find(spec.id) or Guest(spec.id)
+        if guest.config_drive != wanted:
+            guest.config_drive = wanted
+            self._guests.save(guest)
+
+    def _plug_ports(self, spec: GuestSpec) -> None:
+        wanted = {nic.port_id: nic.mac for nic in spec.nics}
+        guest = self._guests.find(spec.id) or Guest(spec.id)
+        if guest.ports != wanted:
+            guest.ports = wanted
+            guest.addresses = [fixed.address for nic in spec.nics for fixed in nic.fixed_ips]
+            self._guests.save(guest)
+
+    def _unplug_ports(self, ref: GuestRef) -> None:
+        guest = self._guests.find(ref.id)
+        if guest is not None and guest.ports:
+            guest.ports, guest.addresses = {}, []
+            self._guests.save(guest)
+
+    def _define(self, spec: GuestSpec) -> None:
+        guest = self._guests.find(spec.id) or Guest(spec.id)
+        before = msgspec.structs.astuple(guest)
+        guest.name, guest.project_id = spec.name, spec.project_id
+        guest.epoch, guest.operation_id = spec.epoch, spec.operation_id
+        guest.vcpus, guest.ram_mb = spec.vcpus, spec.ram_mb
+        if not guest.defined:
+            guest.defined, guest.power = True, PowerState.SHUTDOWN
+        if msgspec.structs.astuple(guest) != before:
+            self._guests.save(guest)
+
+    def _undefine(self, ref: GuestRef) -> None:
+        guest = self._guests.find(ref.id)
+        if guest is not None and guest.defined:
+            guest.defined, guest.power, guest.boots = False, PowerState.NOSTATE, 0
+            self._guests.save(guest)
+
+    def _start(self, spec: GuestSpec) -> None:
+        guest = self._defined(spec.id)
+        if guest.is_running:
+            return
+        guest.power = PowerState.RUNNING
+        guest.boots += 1
+        self._guests.save(guest)
+
+    def _stop(self, ref: GuestRef) -> None:
+        self._end(ref.id, "destroyed")
+
+    def _stop_for_reboot(self, ref: GuestRef) -> None:
+        self._end(ref.id, "destroyed", unless_started_by=ref.operation_id)
+
+    def _shut_down(self, guest_id: str, unless_started_by: str = "") -> None:
+        self._end(guest_id, "shutdown", unless_started_by=unless_started_by)
+
+    def _end(self, guest_id: str, how: str, *, unless_started_by: str = "") -> None:
+        """``unless_started_by``: the operation which, if it started the guest already, must not end it."""
+        guest = self._guests.find(guest_id)
+        if guest is None or not guest.is_running:
+            return
+        if unless_started_by and guest.operation_id == unless_started_by:
+            return
+        guest.power, guest.stopped_by = PowerState.SHUTDOWN, how
+        self._guests.save(guest)
+
+    def _occur(self, guest_id: str, power: PowerState) -> None:
+        guest = self._defined(guest_id)
+        guest.power, guest.stopped_by = power, "by itself"
+        self._guests.save(guest)
+
+    def _defined(self, guest_id: str) -> Guest:
+        guest = self._guests.find(guest_id)
+        if guest is None or not guest.defined:
+            raise GuestNotFound(f"no guest {guest_id} on this host")
+        return guest
+
+    def _disk_folder(self, guest_id: str) -> str:
+        return str(self._state_dir / "disks" / names.guest_id(guest_id))
+
+
+def _state(guest: Guest) -> GuestState:
+    return GuestState(guest.id, PowerState(guest.power), guest.epoch, guest.name)
+
+
+def _size_mb(disk: DiskSpec) -> int:
+    if disk.size_mb or disk.size_gb:
+        return disk.size_mb or disk.size_gb * 1024
+    return -(-disk.image.size_bytes // 2**20) if disk.image else 0
+
+
+def make(
+    options: Mapping[str, object], images: ImageSource | None, state_dir: Path, underlay_address: str
+) -> FakeDriver:
+    """For the registry. ``underlay_address`` is not used: a simulated host has no network."""
+    del underlay_address
+    return FakeDriver(options, images, state_dir)

@@ -1,0 +1,159 @@
+"""Plain frozen dataclasses that cross the border between the cloud and a driver.
+
+Nothing here knows Django, libvirt or HTTP. Sizes carry their unit in the name. ``to_wire``/``from_wire`` live in
+``tasks/conductor/wire.py`` (msgspec converts these dataclasses from and to JSON).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+
+class PowerState(IntEnum):
+    """Nova's power states (https://docs.openstack.org/nova/latest/reference/vm-states.html)."""
+
+    NOSTATE = 0
+    RUNNING = 1
+    PAUSED = 3
+    SHUTDOWN = 4
+    CRASHED = 6
+    SUSPENDED = 7
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSpec:
+    """An image as a host needs it: fetched by id from the conductor, checked by sha512, cached under its checksum."""
+
+    id: str
+    sha512: str
+    size_bytes: int
+    disk_format: str  # raw | qcow2 | iso, recorded once and never probed
+
+
+@dataclass(frozen=True, slots=True)
+class DiskSpec:
+    """One local disk. ``role`` is root, ephemeral or swap; ``target`` is vda, vdb, ... and names the file."""
+
+    role: str
+    index: int
+    target: str
+    size_gb: int  # 0: as large as its image (only for the root disk of a flavor with disk 0)
+    size_mb: int = 0  # swap is given in MB
+    image: ImageSpec | None = None
+    bus: str = "virtio"
+    tag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FixedIpSpec:
+    address: str
+    cidr: str
+    gateway: str | None = None
+    dns: tuple[str, ...] = ()
+    routes: tuple[tuple[str, str], ...] = ()  # (destination cidr, next hop)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSpec:
+    """A virtual network as a host carries it: a bridge, a VXLAN segment to its peers, a DHCP responder."""
+
+    id: str
+    name: str
+    segment: int  # VXLAN network identifier
+    mtu: int
+    cidrs: tuple[str, ...] = ()
+    dhcp_address: str | None = None  # the address of the DHCP port; the same on every host
+
+
+@dataclass(frozen=True, slots=True)
+class NicSpec:
+    port_id: str
+    mac: str
+    network: NetworkSpec
+    fixed_ips: tuple[FixedIpSpec, ...] = ()
+    hostname: str = ""
+    dhcp: bool = True
+    tag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigDriveSpec:
+    """Files of the config drive (label ``config-2``): path -> bytes as latin-1 safe base64 is done on the wire."""
+
+    files: dict[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class GuestSpec:
+    """Everything a host needs to make a guest, and to make it again."""
+
+    id: str
+    name: str
+    project_id: str
+    epoch: int  # owner epoch; written into the domain's metadata
+    operation_id: str
+    vcpus: int
+    ram_mb: int
+    disks: tuple[DiskSpec, ...] = ()
+    nics: tuple[NicSpec, ...] = ()
+    config_drive: ConfigDriveSpec | None = None
+    arch: str = "x86_64"
+    machine_type: str | None = None
+    extra_specs: dict[str, str] = field(default_factory=dict)
+    image_properties: dict[str, str] = field(default_factory=dict)
+    peers: tuple[str, ...] = ()  # underlay addresses of the other hosts that carry these networks
+
+
+@dataclass(frozen=True, slots=True)
+class GuestRef:
+    """Enough to act on a guest that exists."""
+
+    id: str
+    epoch: int
+    operation_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GuestState:
+    """What a driver saw of one guest. ``epoch`` is -1 when the guest does not carry our marker."""
+
+    id: str
+    power: PowerState
+    epoch: int = -1
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostInventory:
+    """What a host has: totals, not what is left. ``disk_free_gb`` is the real free space, for information."""
+
+    vcpus: int
+    ram_mb: int
+    disk_gb: int
+    disk_free_gb: int
+    hypervisor_type: str  # QEMU | KVM | LXC | fake
+    hypervisor_version: int
+    arch: str = "x86_64"
+    cpu_info: dict[str, object] = field(default_factory=dict)
+    traits: tuple[str, ...] = ()
+    machine_types: tuple[str, ...] = ()
+    running_vms: int = 0
+    reserved_ram_mb: int = 0
+    reserved_disk_gb: int = 0
+    cpu_ratio: float = 16.0
+    ram_ratio: float = 1.0
+    disk_ratio: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One ensure-step: ``ensure`` looks, acts if needed, looks again; ``undo`` is idempotent too.
+
+    A step makes at most one kind of change outside the database. Its name is a crash point's name.
+    """
+
+    name: str
+    ensure: Callable[[], None]
+    undo: Callable[[], None] | None = None

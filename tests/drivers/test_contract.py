@@ -1,0 +1,155 @@
+"""What every driver promises. One suite, run on each driver that this machine can carry."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hosts.drivers import registry
+from hosts.drivers.base import Driver, Rebooting
+from hosts.drivers.errors import Fatal, GuestNotFound
+from hosts.drivers.specs import DiskSpec, GuestRef, GuestSpec, PowerState
+from hosts.drivers.steps import run, run_all, undo
+from tests.drivers import build
+from tests.drivers.build import ImagesInMemory, ref
+
+SPAWN = ["fetch_images", "make_disks", "config_drive", "plug_ports", "define", "start"]
+DESTROY = ["stop", "undefine", "unplug_ports", "remove_disks"]
+
+
+@pytest.fixture
+def images() -> ImagesInMemory:
+    return ImagesInMemory()
+
+
+@pytest.fixture
+def spec(images: ImagesInMemory) -> GuestSpec:
+    return build.guest(
+        disks=(build.root(images.add(b"\0" * 2**20)),), nics=(build.nic(),), config_drive=build.config_drive()
+    )
+
+
+@pytest.fixture(params=["fake"])
+def driver(request: pytest.FixtureRequest, tmp_path: Path, images: ImagesInMemory) -> Iterator[Driver]:
+    made = registry.make(request.param, {}, images, tmp_path)
+    made.start()
+    yield made
+    made.close()
+
+
+def test_the_steps_have_the_same_names_everywhere(driver: Driver, spec: GuestSpec) -> None:
+    assert [step.name for step in driver.spawn(spec)] == SPAWN
+    assert [step.name for step in driver.destroy(ref(spec))] == DESTROY
+
+
+def test_a_spawned_guest_runs_and_carries_its_epoch(driver: Driver, spec: GuestSpec) -> None:
+    run_all(driver.spawn(spec))
+
+    state = driver.state(spec.id)
+
+    assert (state.id, state.power, state.epoch) == (spec.id, PowerState.RUNNING, 1)
+    assert [guest.id for guest in driver.list()] == [spec.id]
+    assert driver.inventory().running_vms == 1
+
+
+def test_each_step_done_twice_does_its_work_once(driver: Driver, spec: GuestSpec) -> None:
+    for step in driver.spawn(spec):
+        run(step)
+        run(step)
+    run_all(driver.spawn(spec))
+
+    assert len(driver.list()) == 1
+
+
+def test_destroy_leaves_nothing_and_may_be_repeated(driver: Driver, spec: GuestSpec, tmp_path: Path) -> None:
+    run_all(driver.spawn(spec))
+    for step in driver.destroy(ref(spec)):
+        run(step)
+        run(step)
+    run_all(driver.destroy(ref(spec)))
+
+    assert driver.list() == []
+    assert driver.leftovers(frozenset()) == []
+    assert [path for path in tmp_path.rglob(f"*{spec.id}*")] == []
+    with pytest.raises(GuestNotFound):
+        driver.state(spec.id)
+
+
+@pytest.mark.parametrize("done", range(len(SPAWN) + 1))
+def test_a_build_that_stops_anywhere_can_be_undone(driver: Driver, spec: GuestSpec, done: int) -> None:
+    steps = driver.spawn(spec)
+    for step in steps[:done]:
+        run(step)
+    for step in reversed(steps):
+        undo(step)
+
+    assert driver.leftovers(frozenset()) == []
+
+
+@pytest.mark.parametrize("done", range(len(SPAWN)))
+def test_a_build_that_stops_anywhere_can_be_finished(driver: Driver, spec: GuestSpec, done: int) -> None:
+    for step in driver.spawn(spec)[:done]:
+        run(step)
+    run_all(driver.spawn(spec))
+
+    assert driver.state(spec.id).power == PowerState.RUNNING
+
+
+def test_half_a_guest_is_a_leftover_until_it_is_known(driver: Driver, spec: GuestSpec) -> None:
+    for step in driver.spawn(spec)[:2]:
+        run(step)
+
+    assert driver.leftovers(frozenset()) == [spec.id]
+    assert driver.leftovers(frozenset({spec.id})) == []
+
+
+def test_power_off_and_on(driver: Driver, spec: GuestSpec) -> None:
+    run_all(driver.spawn(spec))
+
+    run_all(driver.power_off(ref(spec)))
+    run_all(driver.power_off(ref(spec)))
+    assert driver.state(spec.id).power == PowerState.SHUTDOWN
+    assert driver.inventory().running_vms == 0
+
+    again = dataclasses.replace(spec, operation_id=str(uuid.uuid4()), epoch=2)
+    run_all(driver.power_on(again))
+    run_all(driver.power_on(again))
+    assert driver.state(spec.id).power == PowerState.RUNNING
+    assert driver.state(spec.id).epoch == 2
+
+
+def test_power_on_does_not_invent_a_lost_disk(driver: Driver, spec: GuestSpec) -> None:
+    run_all(driver.spawn(spec))
+    run_all(driver.power_off(ref(spec)))
+    more = dataclasses.replace(spec, disks=(*spec.disks, DiskSpec("ephemeral", 0, "vdb", 1)))
+
+    with pytest.raises(Fatal, match="disk lost"):
+        run_all(driver.power_on(more))
+
+
+def test_hard_reboot_ends_in_running(driver: Driver, spec: GuestSpec) -> None:
+    assert isinstance(driver, Rebooting)
+    run_all(driver.spawn(spec))
+
+    run_all(driver.reboot(dataclasses.replace(spec, operation_id=str(uuid.uuid4())), hard=True))
+
+    assert driver.state(spec.id).power == PowerState.RUNNING
+
+
+def test_a_guest_that_is_not_there(driver: Driver) -> None:
+    nobody = str(uuid.uuid4())
+    with pytest.raises(GuestNotFound):
+        driver.state(nobody)
+    with pytest.raises(GuestNotFound):
+        run_all(driver.power_on(build.guest(id=nobody)))
+    run_all(driver.destroy(GuestRef(nobody, 1)))
+
+
+@pytest.mark.parametrize("bad", ["../x", "", "-o", "a/b", "x" * 65, "a b"])
+def test_an_id_that_is_not_an_id_never_reaches_the_disk(driver: Driver, bad: str) -> None:
+    with pytest.raises(Fatal):
+        run_all(driver.spawn(build.guest(id=bad, disks=(build.root(None),))))

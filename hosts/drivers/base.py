@@ -25,14 +25,14 @@ class Driver(ABC):
 
     name: str
 
-    def start(self) -> None:
+    def start(self) -> None:  # noqa: B027 -- a driver without connections has nothing to open
         """Open connections, warm caches. Called once, after the worker forked."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 -- nor to close
         """Let go of connections."""
 
-    def on_change(self, callback: Callable[[str], None]) -> None:
-        """Call ``callback(guest_id)`` when the hypervisor reports a life-cycle event. Events only hint; truth is re-read."""
+    def on_change(self, callback: Callable[[str], None]) -> None:  # noqa: B027 -- not every hypervisor tells
+        """Call ``callback(guest_id)`` on the hypervisor's life-cycle events. They only hint; truth is re-read."""
 
     @abstractmethod
     def inventory(self) -> HostInventory:

@@ -1,4 +1,4 @@
-"""What a driver may raise. A hypervisor's own errors are translated into these at its border, in one file per driver."""
+"""What a driver may raise. A hypervisor's own errors become these at its border, in one file per driver."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ class DriverError(Exception):
     """Base: something on the host went wrong."""
 
 
-class Transient(DriverError):
+class Transient(DriverError):  # noqa: N818 -- already a fact
     """May work when tried again: a busy monitor, a lock, a lost connection."""
 
 
-class Fatal(DriverError):
+class Fatal(DriverError):  # noqa: N818 -- already a fact
     """Will not work when tried again on this host: bad image, no space, refused definition."""
 
 
-class GuestNotFound(DriverError):
+class GuestNotFound(DriverError):  # noqa: N818 -- already a fact
     """The hypervisor does not know this guest."""
 
 
-class Unsupported(DriverError):
+class Unsupported(DriverError):  # noqa: N818 -- already a fact
     """This driver, or this version of its hypervisor, cannot do it."""

@@ -31,7 +31,7 @@ def make(
     name: str,
     options: Mapping[str, object] | None = None,
     images: ImageSource | None = None,
-    state_dir: Path = Path("."),
+    state_dir: Path = Path(),
     underlay_address: str = "",
 ) -> Driver:
     """A driver that is not yet started: call ``start`` after the worker forked.

@@ -15,7 +15,7 @@ from hosts.drivers.specs import Step
 _current: ContextVar[str | None] = ContextVar("step", default=None)
 
 
-class OutsideStep(RuntimeError):
+class OutsideStep(RuntimeError):  # noqa: N818 -- already a fact
     """A driver was asked to change something while no step was running: a mistake in the program."""
 
 

@@ -18,9 +18,7 @@ from hosts.drivers.specs import (
     NicSpec,
 )
 
-NETWORK = NetworkSpec(
-    "5f0c7a52-0d7c-4b7e-9d6a-5d4f0c1b2a3e", "private-net", 100, 1450, ("10.0.0.0/24",), "10.0.0.2"
-)
+NETWORK = NetworkSpec("5f0c7a52-0d7c-4b7e-9d6a-5d4f0c1b2a3e", "private-net", 100, 1450, ("10.0.0.0/24",), "10.0.0.2")
 
 
 class ImagesInMemory:

@@ -74,7 +74,7 @@ def test_destroy_leaves_nothing_and_may_be_repeated(driver: Driver, spec: GuestS
 
     assert driver.list() == []
     assert driver.leftovers(frozenset()) == []
-    assert [path for path in tmp_path.rglob(f"*{spec.id}*")] == []
+    assert list(tmp_path.rglob(f"*{spec.id}*")) == []
     with pytest.raises(GuestNotFound):
         driver.state(spec.id)
 

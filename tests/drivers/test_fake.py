@@ -57,9 +57,7 @@ def test_a_change_outside_a_step_is_a_mistake(tmp_path: Path) -> None:
 
 def test_a_fault_strikes_as_often_as_it_is_told(tmp_path: Path) -> None:
     host = fake(tmp_path)
-    (tmp_path / "faults.json").write_text(
-        json.dumps({"start": {"raise": "transient", "count": 2, "message": "busy"}})
-    )
+    (tmp_path / "faults.json").write_text(json.dumps({"start": {"raise": "transient", "count": 2, "message": "busy"}}))
     steps = host.spawn(small())
     run_all(steps[:5])
 
@@ -119,9 +117,7 @@ def test_a_hang_ends_when_the_host_closes(tmp_path: Path) -> None:
 
 
 def test_kill_ends_the_worker_once_and_the_next_one_goes_on(tmp_path: Path) -> None:
-    (tmp_path / "faults.json").write_text(
-        json.dumps({"plug_ports": {"raise": "kill", "count": 1, "when": "after"}})
-    )
+    (tmp_path / "faults.json").write_text(json.dumps({"plug_ports": {"raise": "kill", "count": 1, "when": "after"}}))
     program = (
         "import sys; from pathlib import Path; from hosts.drivers import registry, steps;"
         "from tests.drivers import build;"

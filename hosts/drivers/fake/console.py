@@ -24,10 +24,7 @@ def _boot(guest: Guest, number: int) -> str:
         f"[    0.4{index:02}000] virtio_blk: [{target}] {size} MB"
         for index, (target, size) in enumerate(sorted(guest.disks.items()))
     ]
-    lines += [
-        f"[    0.6{index:02}000] virtio_net: eth{index} {mac}"
-        for index, mac in enumerate(guest.ports.values())
-    ]
+    lines += [f"[    0.6{index:02}000] virtio_net: eth{index} {mac}" for index, mac in enumerate(guest.ports.values())]
     lines += [f"network: address {address}" for address in guest.addresses]
     if guest.config_drive:
         lines.append(f"config-2: {len(guest.config_drive)} files")

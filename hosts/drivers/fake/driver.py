@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -104,18 +103,14 @@ class FakeDriver(Driver, Rebooting, ConsoleLogged):
         ref = GuestRef(spec.id, spec.epoch, spec.operation_id)
         return [
             self._step("fetch_images", spec.id, partial(self._fetch_images, spec)),
-            self._step(
-                "make_disks", spec.id, partial(self._make_disks, spec), partial(self._remove_disks, ref)
-            ),
+            self._step("make_disks", spec.id, partial(self._make_disks, spec), partial(self._remove_disks, ref)),
             self._step(
                 "config_drive",
                 spec.id,
                 partial(self._write_config_drive, spec),
                 partial(self._remove_disks, ref),
             ),
-            self._step(
-                "plug_ports", spec.id, partial(self._plug_ports, spec), partial(self._unplug_ports, ref)
-            ),
+            self._step("plug_ports", spec.id, partial(self._plug_ports, spec), partial(self._unplug_ports, ref)),
             self._step("define", spec.id, partial(self._define, spec), partial(self._undefine, ref)),
             self._step("start", spec.id, partial(self._start, spec), partial(self._stop, ref)),
         ]
@@ -156,9 +151,7 @@ class FakeDriver(Driver, Rebooting, ConsoleLogged):
         for callback in self._callbacks:
             callback(guest_id)
 
-    def _step(
-        self, name: str, guest_id: str, act: Callable[[], None], undo: Callable[[], None] | None = None
-    ) -> Step:
+    def _step(self, name: str, guest_id: str, act: Callable[[], None], undo: Callable[[], None] | None = None) -> Step:
         def ensure() -> None:
             self._faults.strike(name, "before", guest_id)
             self._faults.delay(name)
@@ -188,9 +181,9 @@ class FakeDriver(Driver, Rebooting, ConsoleLogged):
 
     def _make_files(self, guest_id: str, targets: Sequence[str]) -> None:
         folder = self._disk_folder(guest_id)
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for target in targets:
-            os.close(os.open(f"{folder}/disk-{target}", os.O_WRONLY | os.O_CREAT, 0o600))
+            (folder / f"disk-{target}").touch(mode=0o600)
 
     def _remove_disks(self, ref: GuestRef) -> None:
         if self._options.inspect:
@@ -284,8 +277,8 @@ class FakeDriver(Driver, Rebooting, ConsoleLogged):
             raise GuestNotFound(f"no guest {guest_id} on this host")
         return guest
 
-    def _disk_folder(self, guest_id: str) -> str:
-        return str(self._state_dir / "disks" / names.guest_id(guest_id))
+    def _disk_folder(self, guest_id: str) -> Path:
+        return self._state_dir / "disks" / names.guest_id(guest_id)
 
 
 def _state(guest: Guest) -> GuestState:

@@ -7,6 +7,8 @@
 ``raise`` is transient, fatal, hang (``seconds``, then Transient) or kill (SIGKILL to this process). The file
 is read again when it changed. Hits are counted in ``faults-hit.json``: a count outlives the killed worker.
 """
+# ruff: noqa: PTH105, PTH116, PTH123
+# Plain os calls on strings: this path is measured, and pathlib would double its cost.
 
 from __future__ import annotations
 
@@ -40,9 +42,7 @@ class Hits(msgspec.Struct):
 class Faults:
     """The faults of one fake host. ``strike`` is called before and after the change of every step."""
 
-    def __init__(
-        self, folder: Path, fixed: dict[str, object], delays: dict[str, float], closing: Event
-    ) -> None:
+    def __init__(self, folder: Path, fixed: dict[str, object], delays: dict[str, float], closing: Event) -> None:
         self._file = str(folder / "faults.json")
         self._hits_file = str(folder / "faults-hit.json")
         self._fixed = msgspec.convert(fixed, dict[str, Fault])

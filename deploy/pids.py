@@ -1,0 +1,118 @@
+"""Which of our processes run, told by pid file and start time, and how much memory they hold."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+START_TIME = 19  # field 22 of /proc/PID/stat, counted from the one after the closing bracket of the name
+
+
+@dataclass(frozen=True)
+class Running:
+    """A live process that we started."""
+
+    name: str
+    pid: int
+
+
+def _start_time(stat: str) -> str:
+    return stat.rsplit(")", 1)[1].split()[START_TIME]
+
+
+def start_time(pid: int) -> str | None:
+    """When the process started, in clock ticks since boot; None when there is no such process, or it is a zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if stat.rsplit(")", 1)[1].split()[0] in "ZX" else _start_time(stat)
+
+
+def find(run: Path, name: str) -> Running | None:
+    """The process that ``run``/NAME.pid stands for, if it is still that one."""
+    try:
+        pid = int((run / f"{name}.pid").read_text().split()[0])
+        noted = _start_time((run / f"{name}.stat").read_text())
+    except (FileNotFoundError, ValueError, IndexError):
+        return None
+    return Running(name, pid) if start_time(pid) == noted else None
+
+
+def names(run: Path) -> list[str]:
+    """Names of all pid files, running or not."""
+    return sorted(path.stem for path in run.glob("*.pid"))
+
+
+def children(pid: int) -> list[int]:
+    """Direct children of all threads of a process."""
+    found: list[int] = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found += [int(word) for word in path.read_text().split()]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
+
+
+def tree(pid: int) -> list[int]:
+    """A process and everything below it."""
+    found, todo = [], [pid]
+    while todo:
+        one = todo.pop()
+        if one not in found:
+            found.append(one)
+            todo += children(one)
+    return found
+
+
+def pss_kib(pid: int) -> int:
+    """Memory that a process accounts for: its own pages plus its part of the shared ones; 0 when it is gone."""
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return 0
+    return next((int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")), 0)
+
+
+def end(pids: Iterable[int], grace_s: float = 10.0) -> list[int]:
+    """Ask processes to stop, kill those that have not after ``grace_s`` seconds. Returns those killed."""
+    handles: dict[int, int] = {}
+    for pid in pids:
+        try:
+            handles[os.pidfd_open(pid)] = pid
+        except ProcessLookupError:
+            continue
+    try:
+        _signal(handles, signal.SIGTERM)
+        left = _wait(handles, grace_s)
+        _signal(left, signal.SIGKILL)
+        _wait(left, 5.0)
+        return list(left.values())
+    finally:
+        for handle in handles:
+            os.close(handle)
+
+
+def _signal(handles: Iterable[int], number: signal.Signals) -> None:
+    for handle in handles:
+        try:
+            signal.pidfd_send_signal(handle, number)
+        except ProcessLookupError:
+            continue
+
+
+def _wait(handles: dict[int, int], seconds: float) -> dict[int, int]:
+    """Those of ``handles`` (pidfd -> pid) that still run after at most ``seconds``. Children of ours are reaped."""
+    left = dict(handles)
+    deadline = time.monotonic() + seconds
+    while left and (rest := deadline - time.monotonic()) > 0:
+        ready, _, _ = select.select(list(left), [], [], rest)
+        for handle in ready:
+            left.pop(handle)
+    return left

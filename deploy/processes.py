@@ -1,0 +1,130 @@
+"""The long-running processes of a cloud, as data: name, command, environment, how it stops."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.cloud import CHECKOUT, Cloud
+from deploy.config import CONDUCTOR_PORT, Agent, agent_file
+
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Process:
+    """One program under the supervisor. ``order`` is when it starts; the same number starts together."""
+
+    name: str
+    command: Sequence[str]
+    environment: dict[str, str] = field(default_factory=dict)
+    order: int = 50
+    stop_signal: str = "TERM"
+    stop_wait_s: int = 10
+    enter: Sequence[str] = ()  # prefix that enters a host's namespaces
+
+
+def _python_environment(config: Path) -> dict[str, str]:
+    return {
+        "COMPUTECLOUD_CONFIG": str(config),
+        "DJANGO_SETTINGS_MODULE": "computecloud.settings",
+        "PYTHONPATH": str(CHECKOUT),
+        "PYTHONUNBUFFERED": "1",
+        # Memory: glibc makes an arena per thread and BLAS a buffer per core otherwise.
+        "MALLOC_ARENA_MAX": "2",
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+def _granian(target: str, interface: str, threads: int, *listen: str) -> list[str]:
+    return [
+        str(BIN / "python"), "-m", "deploy.serve", target, "--interface", interface,
+        "--threads", str(threads), *listen,
+    ]  # fmt: skip
+
+
+def _celery(*arguments: str) -> list[str]:
+    return [str(BIN / "python"), "-m", "celery", "-A", "computecloud", *arguments]
+
+
+def _agent(cloud: Cloud, agent: Agent, queues: Sequence[str]) -> Process:
+    return Process(
+        agent.process_name,
+        _celery(
+            "worker", "-n", f"compute@{agent.name}", "-Q", ",".join(queues), "-P", "threads", "-c", "8",
+            "--without-gossip", "--without-mingle", "-l", "WARNING",
+        ),
+        _python_environment(agent_file(cloud, agent)),
+        order=40,
+        stop_wait_s=45,
+        enter=agent.enter,
+    )  # fmt: skip
+
+
+def redis(cloud: Cloud) -> Process:
+    return Process("redis", ["/usr/bin/redis-server", str(cloud.etc / "redis.conf")], order=10)
+
+
+def front(cloud: Cloud) -> Process:
+    command = ["/usr/sbin/nginx", "-e", "stderr", "-c", str(cloud.etc / "nginx.conf"), "-p", str(cloud.run)]
+    return Process("front", command, order=60, stop_signal="QUIT")
+
+
+def services(cloud: Cloud, network_address: str | None) -> list[Process]:
+    """Everything but the hosts: see the table in docs/explanation about the parts that run."""
+    environment = _python_environment(cloud.config_file)
+    conductor_address = network_address or "127.0.0.1"
+    conductor_port = CONDUCTOR_PORT if network_address else cloud.wish.conductor_port
+    return [
+        redis(cloud),
+        Process(
+            "api",
+            _granian("computecloud.wsgi:application", "wsgi", 4, "--socket", f"{cloud.run}/api.sock"),
+            environment,
+            order=20,
+        ),
+        Process(
+            "conductor",
+            _granian("computecloud.wsgi_conductor:application", "wsgi", 4,
+                     "--address", conductor_address, "--port", str(conductor_port)),
+            environment | {"COMPUTECLOUD_ROLE": "conductor"},
+            order=20,
+        ),
+        Process(
+            "control",
+            _celery("worker", "-n", "control@cloud", "-Q", "control", "-P", "threads", "-c", "4",
+                    "--without-gossip", "--without-mingle", "-l", "WARNING"),
+            environment,
+            order=30,
+            stop_wait_s=45,
+        ),
+        Process(
+            "beat",
+            _celery("beat", "-s", f"{cloud.run}/beat-schedule", "--pidfile=", "-l", "WARNING"),
+            environment,
+            order=50,
+        ),
+        Process(
+            "console",
+            _granian("computecloud.asgi:application", "asgi", 1, "--socket", f"{cloud.run}/console.sock"),
+            environment,
+            order=50,
+        ),
+        Process(
+            "flower",
+            _celery("flower", f"--unix_socket={cloud.run}/flower.sock", "--url_prefix=flower", "--read_only=true",
+                    "--max_tasks=2000", "--max_workers=200", "--purge_offline_workers=3600", "--logging=warning"),
+            environment,
+            order=50,
+        ),
+        front(cloud),
+    ]  # fmt: skip
+
+
+def all_of(cloud: Cloud, agents: Sequence[tuple[Agent, Sequence[str]]], network_address: str | None) -> list[Process]:
+    """Services and agents; each agent comes with the queues it listens to."""
+    found = [*services(cloud, network_address), *(_agent(cloud, agent, queues) for agent, queues in agents)]
+    return sorted(found, key=lambda process: process.order)

@@ -1,0 +1,213 @@
+"""The supervisor of one cloud: its configuration, and a small client to start, stop and ask it."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import subprocess
+import sys
+import time
+import xmlrpc.client
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from supervisor.xmlrpc import SupervisorTransport
+
+from deploy import pids
+from deploy.cloud import CHECKOUT, Cloud
+from deploy.files import write_private
+from deploy.processes import Process
+from deploy.progress import Failure
+
+NAME = "supervisor"
+GONE = (OSError, http.client.HTTPException)
+NOT_RUNNING = {"STOPPED", "EXITED", "FATAL", "BACKOFF", "UNKNOWN"}
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the supervisor says of one process: RUNNING, STARTING, BACKOFF, FATAL, STOPPED, EXITED."""
+
+    name: str
+    state: str
+    pid: int
+    since_s: int  # seconds in this state
+    message: str
+
+
+def config_file(cloud: Cloud) -> Path:
+    return cloud.etc / "supervisord.conf"
+
+
+def socket_file(cloud: Cloud) -> Path:
+    return cloud.run / "supervisor.sock"
+
+
+def write_config(cloud: Cloud, processes: Sequence[Process]) -> None:
+    """supervisord.conf: restart always, patiently; logs rotated; stop the whole process group."""
+    head = f"""\
+[supervisord]
+nodaemon=false
+directory={CHECKOUT}
+logfile={cloud.log}/supervisor.log
+logfile_maxbytes=10MB
+logfile_backups=2
+loglevel=info
+pidfile={cloud.run}/.supervisord.pid
+childlogdir={cloud.log}
+umask=077
+minfds=8192
+strip_ansi=true
+
+[unix_http_server]
+file={socket_file(cloud)}
+chmod=0600
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+"""
+    programs = [_program(cloud, process) for process in processes]
+    write_private(config_file(cloud), "\n".join([head, *programs]))
+
+
+def _program(cloud: Cloud, process: Process) -> str:
+    words = [
+        *process.enter, "/bin/sh", str(CHECKOUT / "deploy" / "launch.sh"), str(cloud.run), process.name, *process.command
+    ]  # fmt: skip
+    # The supervisor expands %(name)s in commands and environments, and splits commands as a shell would.
+    command = " ".join(_quoted(word) for word in words).replace("%", "%%")
+    environment = ",".join(
+        f'{name}="{value}"'.replace("%", "%%")
+        for name, value in ({"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+                            | process.environment).items()
+    )  # fmt: skip
+    return f"""\
+[program:{process.name}]
+command={command}
+environment={environment}
+priority={process.order}
+autostart=true
+autorestart=true
+startsecs=1
+startretries=1000000
+stopsignal={process.stop_signal}
+stopwaitsecs={process.stop_wait_s}
+stopasgroup=false
+killasgroup=true
+redirect_stderr=true
+stdout_logfile={cloud.log}/{process.name}.log
+stdout_logfile_maxbytes=10MB
+stdout_logfile_backups=3
+"""
+
+
+def _quoted(word: str) -> str:
+    return word if all(letter.isalnum() or letter in "-_./=:@,+%" for letter in word) else "'" + word.replace("'", "'\\''") + "'"
+
+
+class Supervisor:
+    """Speaks to one cloud's supervisord over its unix socket."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+        transport = SupervisorTransport(None, None, serverurl=f"unix://{socket_file(cloud)}")
+        self._proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        return getattr(self._proxy.supervisor, method)(*arguments)
+
+    def answers(self) -> bool:
+        """Whether our supervisord runs and listens."""
+        if pids.find(self.cloud.run, NAME) is None:
+            return False
+        try:
+            self._call("getState")
+        except (*GONE, xmlrpc.client.Error):
+            return False
+        return True
+
+    def statuses(self) -> dict[str, Status]:
+        """All processes by name; empty when supervisord does not run."""
+        if not self.answers():
+            return {}
+        rows = cast("list[dict[str, Any]]", self._call("getAllProcessInfo"))
+        return {
+            row["name"]: Status(
+                row["name"], row["statename"], row["pid"], max(0, row["now"] - row["start"]), row["spawnerr"] or row["description"]
+            )
+            for row in rows
+        }
+
+    def launch(self) -> None:
+        """Start supervisord, which starts every process. Raises Failure when it does not come up."""
+        environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8", "HOME": "/root"}
+        script = Path(sys.executable).parent / "supervisord"
+        command = [
+            "/bin/sh", str(CHECKOUT / "deploy" / "launch.sh"), str(self.cloud.run), NAME,
+            sys.executable, str(script), "--nodaemon", "-c", str(config_file(self.cloud)),
+        ]  # fmt: skip
+        with (self.cloud.log / "supervisor.out").open("ab") as out:
+            subprocess.Popen(  # noqa: S603 - fixed words only
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment,
+                start_new_session=True, cwd=CHECKOUT,
+            )  # fmt: skip
+        wait_until(
+            self.answers, 15, f"The supervisor does not start. See {self.cloud.log}/supervisor.log and supervisor.out."
+        )
+
+    def reload(self) -> tuple[list[str], list[str], list[str]]:
+        """Read the configuration again. Returns the names of processes added, changed and removed."""
+        (added, changed, removed), *_ = self._call("reloadConfig")
+        for name in (*changed, *removed):
+            self._call("stopProcessGroup", name)
+            self._call("removeProcessGroup", name)
+        for name in (*added, *changed):
+            self._call("addProcessGroup", name)
+        return added, changed, removed
+
+    def start_dead(self) -> list[str]:
+        """Start at once whatever waits or gave up. Returns the names."""
+        dead = [status.name for status in self.statuses().values() if status.state in NOT_RUNNING]
+        for name in dead:
+            try:
+                self._call("startProcess", name, False)
+            except xmlrpc.client.Fault:  # it came back by itself in between
+                continue
+        return dead
+
+    def restart(self, names: Sequence[str]) -> None:
+        for name in names:
+            self._call("stopProcess", name)
+            self._call("startProcess", name, False)
+
+    def shut_down(self) -> None:
+        """Stop every process, then supervisord itself; returns when it is gone."""
+        running = pids.find(self.cloud.run, NAME)
+        if running is None:
+            return
+        pids.end([running.pid], grace_s=90)
+
+
+def orphans(cloud: Cloud, statuses: Mapping[str, Status]) -> list[pids.Running]:
+    """Processes of ours that run without a supervisor, because it was killed."""
+    known = {status.pid for status in statuses.values()}
+    found = [pids.find(cloud.run, name) for name in pids.names(cloud.run)]
+    return [one for one in found if one is not None and one.pid not in known and one.name != NAME]
+
+
+def end_orphans(cloud: Cloud) -> list[str]:
+    """End what a killed supervisor left behind. Returns the names."""
+    left = orphans(cloud, Supervisor(cloud).statuses())
+    pids.end([pid for one in left for pid in pids.tree(one.pid)])
+    return [one.name for one in left]
+
+
+def wait_until(ready: Any, seconds: float, explain: str, every_s: float = 0.05) -> None:
+    """Ask ``ready()`` until it is true. Raises Failure(explain) after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > deadline:
+            raise Failure(explain)
+        time.sleep(every_s)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -41,7 +40,7 @@ def binary(program: str) -> str:
 
 def absolute(argv: Sequence[str]) -> list[str]:
     """``argv`` with its program as an absolute path."""
-    return [argv[0] if os.path.isabs(argv[0]) else binary(argv[0]), *argv[1:]]
+    return [argv[0] if Path(argv[0]).is_absolute() else binary(argv[0]), *argv[1:]]
 
 
 def run(
@@ -61,7 +60,7 @@ def run(
     full = absolute(argv)
     surroundings = {"PATH": SYSTEM_PATH, "LC_ALL": "C.UTF-8", "HOME": "/root", **(environment or {})}
     try:
-        done = subprocess.run(  # noqa: S603 - the wrapper itself
+        done = subprocess.run(
             full, input=data or b"", capture_output=True, timeout=timeout_s, cwd=cwd, env=surroundings, check=False
         )
     except subprocess.TimeoutExpired as late:
@@ -79,7 +78,7 @@ def start_detached(argv: Sequence[str], *, log: Path, environment: dict[str, str
     log.parent.mkdir(parents=True, exist_ok=True)
     surroundings = {"PATH": SYSTEM_PATH, "LC_ALL": "C.UTF-8", "HOME": "/root", **(environment or {})}
     with log.open("ab") as out:
-        subprocess.run(  # noqa: S603 - the wrapper itself
+        subprocess.run(
             absolute(["setsid", "--fork", *absolute(argv)]),
             stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=surroundings, check=True, timeout=10,
         )  # fmt: skip

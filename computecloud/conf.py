@@ -37,8 +37,10 @@ class Conf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     # --- addresses
     public_url: str = "http://127.0.0.1:8774"  # every link in every answer is made from it
     region: str = "RegionOne"
-    allowed_hosts: list[str] = ["*"]  # Host headers that the API answers; links never come from them
-    admin_networks: list[str] = ["127.0.0.0/8", "::1/128"]  # who may reach /admin/
+    # Host headers that the API answers; links never come from them
+    allowed_hosts: list[str] = msgspec.field(default_factory=lambda: ["*"])
+    # who may reach /admin/
+    admin_networks: list[str] = msgspec.field(default_factory=lambda: ["127.0.0.0/8", "::1/128"])
     conductor_url: str = "http://127.0.0.1:8776"  # where compute hosts find the conductor
 
     # --- stores
@@ -51,16 +53,20 @@ class Conf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     token_ttl_s: int = 4 * 3600
     token_cache_s: float = 5.0  # a revoked token may live this long in a process's memory
     block_storage: bool = False  # the catalogue lists block storage
-    identity_password_cost: int = 2  # Argon2 iterations; 102,400 KiB of memory each is Django's choice, ours is below
+    identity_password_cost: int = 2  # Argon2 iterations, each over 19 MiB of memory
     identity_login_concurrency: int = 2  # password hashes computed at once, per process
-    identity_failures_per_account: int = 10  # wrong passwords a minute before an account is answered 401 at once
+    identity_failures_per_account: int = 10  # wrong passwords a minute before an account's are refused unseen
     identity_failures_per_address: int = 50
 
     # --- images
     image_max_bytes: int = 50 * 1024**3  # one image, at upload
     image_cache_bytes: int = 20 * 1024**3  # a host's cache
-    image_quota_count: int = 1000  # per project
-    image_quota_bytes: int = 500 * 1024**3  # per project
+    image_max_virtual_bytes: int = 10 * 1024**4  # the disk a guest would see, as the image's own header says
+    image_allow_vmdk: bool = False  # when true, the two self-contained kinds only
+    # content that no parser recognises is refused unless declared raw
+    image_require_format_match: bool = True
+    quota_images: int = 1000  # per project
+    quota_image_bytes: int = 500 * 1024**3  # per project; what uploads and finished images hold
 
     # --- operations
     lease_s: int = 30  # a host's right to work on an operation; renewed every third of it
@@ -72,19 +78,23 @@ class Conf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     reconcile_s: float = 30.0
 
     # --- scheduling
-    scheduler_filters: list[str] = [
-        "scheduling.filters.compute.ComputeFilter",
-        "scheduling.filters.availability_zone.AvailabilityZoneFilter",
-        "scheduling.filters.ram.RamFilter",
-        "scheduling.filters.disk.DiskFilter",
-        "scheduling.filters.core.CoreFilter",
-        "scheduling.filters.image_properties.ImagePropertiesFilter",
-    ]
-    scheduler_weighers: dict[str, float] = {
-        "scheduling.weighers.ram.RAMWeigher": 1.0,
-        "scheduling.weighers.cpu.CPUWeigher": 1.0,
-        "scheduling.weighers.disk.DiskWeigher": 1.0,
-    }
+    scheduler_filters: list[str] = msgspec.field(
+        default_factory=lambda: [
+            "scheduling.filters.compute.ComputeFilter",
+            "scheduling.filters.availability_zone.AvailabilityZoneFilter",
+            "scheduling.filters.ram.RamFilter",
+            "scheduling.filters.disk.DiskFilter",
+            "scheduling.filters.core.CoreFilter",
+            "scheduling.filters.image_properties.ImagePropertiesFilter",
+        ]
+    )
+    scheduler_weighers: dict[str, float] = msgspec.field(
+        default_factory=lambda: {
+            "scheduling.weighers.ram.RAMWeigher": 1.0,
+            "scheduling.weighers.cpu.CPUWeigher": 1.0,
+            "scheduling.weighers.disk.DiskWeigher": 1.0,
+        }
+    )
     scheduler_alternates: int = 3
     default_availability_zone: str = "nova"
     decision_retention_s: int = 7 * 24 * 3600

@@ -1,6 +1,7 @@
 """Server groups: which servers belong together and what the scheduler promises about their hosts.
 
-Rows only; the placements that enforce a policy are kept by ``scheduling``.
+Rows only: a server names its group in ``Instance.server_group_id``; the placements that enforce a policy are kept by
+``scheduling``.
 """
 
 from __future__ import annotations
@@ -46,17 +47,3 @@ class ServerGroup(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.policy})"
-
-
-class ServerGroupMember(models.Model):
-    """One server in one group. A server is in at most one group; the row goes when the server goes."""
-
-    group = models.ForeignKey(ServerGroup, on_delete=models.CASCADE, related_name="members")
-    instance_id = models.CharField(max_length=36, unique=True)
-    user_id = models.CharField(max_length=64, default="", blank=True)
-
-    class Meta:
-        ordering: ClassVar = ["id"]
-
-    def __str__(self) -> str:
-        return f"{self.instance_id} in {self.group_id}"

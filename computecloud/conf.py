@@ -108,6 +108,15 @@ class Conf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     quota_server_groups: int = 10
     quota_server_group_members: int = 10
 
+    # --- networks
+    network_mtu: int = 1450  # largest MTU of a network: the underlay's, less 50 for VXLAN
+    quota_network_network: int = 100  # these six: rows a project may have, Neutron's defaults; -1 is unlimited
+    quota_network_subnet: int = 100
+    quota_network_port: int = 500
+    quota_network_router: int = 10
+    quota_network_security_group: int = 10
+    quota_network_security_group_rule: int = 100
+
     # --- compute hosts (role agent)
     identities: list[str] = []  # identity.toml files this agent stands for
     underlay_address: str = ""  # this host's address on the hosts' own network

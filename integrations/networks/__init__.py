@@ -1,0 +1,1 @@
+"""The embedded Network service (Neutron's v2.0 API). Everything above enters through ``facade``."""

@@ -1,0 +1,1 @@
+"""Neutron's v2.0 API over the rows of this service."""

@@ -1,0 +1,3 @@
+"""Routes of the Network API."""
+
+urlpatterns: list[object] = []

@@ -1,0 +1,59 @@
+"""The door of the Network service: what compute, the scheduler and the dashboard may ask of it.
+
+All methods are local: they run inside the caller's transaction and talk to nothing but the database.
+"""
+
+from __future__ import annotations
+
+from integrations.networks.hosts_view import (
+    addresses_of,
+    host_networks,
+    hosts_of_networks,
+    nics,
+    nics_of_servers,
+    security_groups_of,
+)
+from integrations.networks.plans import resolve, resolve_groups
+from integrations.networks.plugging import allocate, move, plugged, release, release_port, unplugged
+from integrations.networks.seeding import ensure_network, set_quotas
+from integrations.networks.values import (
+    FixedIp,
+    GroupInfo,
+    HostNetwork,
+    NetworkInfo,
+    NetworkWish,
+    PortInfo,
+    PortPlan,
+    RuleInfo,
+    ServerAddress,
+    ServerRef,
+)
+
+__all__ = [
+    "FixedIp",
+    "GroupInfo",
+    "HostNetwork",
+    "NetworkInfo",
+    "NetworkWish",
+    "PortInfo",
+    "PortPlan",
+    "RuleInfo",
+    "ServerAddress",
+    "ServerRef",
+    "addresses_of",
+    "allocate",
+    "ensure_network",
+    "host_networks",
+    "hosts_of_networks",
+    "move",
+    "nics",
+    "nics_of_servers",
+    "plugged",
+    "release",
+    "release_port",
+    "resolve",
+    "resolve_groups",
+    "security_groups_of",
+    "set_quotas",
+    "unplugged",
+]

@@ -1,0 +1,118 @@
+"""Security groups: the default one, creation, deletion, and which groups a port gets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+
+from computecloud.core.actor import Actor
+from computecloud.core.clock import utcnow
+from integrations.networks import quotas
+from integrations.networks.errors import (
+    SecurityGroupCannotRemoveDefault,
+    SecurityGroupCannotUpdateDefault,
+    SecurityGroupDefaultAlreadyExists,
+    SecurityGroupInUse,
+    SecurityGroupNotFound,
+)
+from integrations.networks.models import PortSecurityGroup, SecurityGroup, SecurityGroupRule, Tag
+from integrations.networks.models.security_group import DEFAULT
+from integrations.networks.rules import ETHERTYPES, fingerprint
+
+
+def default_group_id(project_id: str) -> str:
+    """The id of the project's ``default`` group, made on first use. Callers are in a transaction."""
+    found = SecurityGroup.objects.filter(project_id=project_id, name=DEFAULT).values_list("id", flat=True).first()
+    return found or _make_default(project_id)
+
+
+def _make_default(project_id: str) -> str:
+    try:
+        with transaction.atomic():
+            group = SecurityGroup.objects.create(
+                project_id=project_id, name=DEFAULT, description="Default security group"
+            )
+    except IntegrityError:  # another request was faster
+        return SecurityGroup.objects.values_list("id", flat=True).get(project_id=project_id, name=DEFAULT)
+    rules = _first_rules(group, trusts_itself=True)
+    SecurityGroupRule.objects.bulk_create(rules)
+    quotas.take_always(project_id, "security_group")
+    quotas.take_always(project_id, "security_group_rule", len(rules))
+    return group.id
+
+
+def _first_rules(group: SecurityGroup, *, trusts_itself: bool) -> list[SecurityGroupRule]:
+    """Everything may go out; into the default group, its own members may come in."""
+    rules = [SecurityGroupRule(direction="egress", ethertype=ethertype) for ethertype in ETHERTYPES]
+    if trusts_itself:
+        rules += [
+            SecurityGroupRule(direction="ingress", ethertype=ethertype, remote_group=group) for ethertype in ETHERTYPES
+        ]
+    for rule in rules:
+        rule.group, rule.project_id = group, group.project_id
+        rule.fingerprint = fingerprint(rule)
+    return rules
+
+
+def create(project_id: str, name: str, description: str) -> SecurityGroup:
+    """A new group, with the two rules that let everything out. Raises OverQuota, SecurityGroupDefaultAlreadyExists."""
+    if name == DEFAULT:
+        raise SecurityGroupDefaultAlreadyExists
+    default_group_id(project_id)
+    quotas.take(project_id, "security_group")
+    group = SecurityGroup.objects.create(project_id=project_id, name=name, description=description)
+    rules = _first_rules(group, trusts_itself=False)
+    quotas.take_always(project_id, "security_group_rule", len(rules))
+    SecurityGroupRule.objects.bulk_create(rules)
+    return group
+
+
+def update(group: SecurityGroup, changes: dict[str, str]) -> None:
+    """Change name and description. The default group keeps its name."""
+    name = changes.get("name", group.name)
+    if group.name == DEFAULT and name != DEFAULT:
+        raise SecurityGroupCannotUpdateDefault
+    if group.name != DEFAULT and name == DEFAULT:
+        raise SecurityGroupDefaultAlreadyExists
+    SecurityGroup.objects.filter(id=group.id).update(**changes, updated_at=utcnow(), revision=F("revision") + 1)
+    group.refresh_from_db()
+
+
+def delete(actor: Actor, group: SecurityGroup) -> None:
+    """Remove a group, its rules, and the rules of others that trust it. Raises SecurityGroupInUse."""
+    if group.name == DEFAULT and not actor.is_admin:
+        raise SecurityGroupCannotRemoveDefault
+    if PortSecurityGroup.objects.filter(group_id=group.id).exists():
+        raise SecurityGroupInUse(id=group.id)
+    rules = SecurityGroupRule.objects.filter(Q(group_id=group.id) | Q(remote_group_id=group.id))
+    owners = list(rules.values_list("project_id", flat=True))
+    rules.delete()
+    for project_id in sorted(set(owners)):
+        quotas.give_back(project_id, "security_group_rule", owners.count(project_id))
+    Tag.objects.filter(kind="security-groups", resource_id=group.id).delete()
+    try:
+        with transaction.atomic():
+            SecurityGroup.objects.filter(id=group.id).delete()
+    except IntegrityError:  # a port joined it in between
+        raise SecurityGroupInUse(id=group.id) from None
+    quotas.give_back(group.project_id, "security_group")
+
+
+def for_port(actor: Actor, project_id: str, ids: Sequence[str]) -> list[str]:
+    """The groups a port of the project may be in, each once, in the order given. Raises SecurityGroupNotFound."""
+    wanted = list(dict.fromkeys(ids))
+    rows = SecurityGroup.objects.for_actor(actor).filter(id__in=wanted)
+    known = set(rows.filter(project_id=project_id).values_list("id", flat=True))
+    for group_id in wanted:
+        if group_id not in known:
+            raise SecurityGroupNotFound(id=group_id)
+    return wanted
+
+
+def put_ports_in(links: Iterable[tuple[str, str]]) -> None:
+    """Record (port id, group id) pairs."""
+    PortSecurityGroup.objects.bulk_create(
+        [PortSecurityGroup(port_id=port_id, group_id=group_id) for port_id, group_id in links]
+    )

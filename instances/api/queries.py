@@ -1,0 +1,35 @@
+"""Query fields that only exist from some version on, and the numbers in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from computecloud.core.errors import Invalid
+from computecloud.http.microversions import parse
+
+Params = dict[str, list[str]]
+
+
+def only_since(since: str, request: Any, params: Params, *names: str, strict_since: str | None = None) -> None:
+    """Forget fields that the request's version does not know yet. Raises Invalid where unknown fields are refused."""
+    if request.api_version >= parse(since):
+        return
+    for name in names:
+        if params.pop(name, None) is not None and strict_since and request.api_version >= parse(strict_since):
+            raise Invalid(f"Additional properties are not allowed ('{name}' was unexpected)")
+
+
+def last(params: Params, name: str) -> str | None:
+    """The value that counts when a field was sent several times."""
+    return params[name][-1] if params.get(name) else None
+
+
+def whole_number(params: Params, name: str) -> int | None:
+    """A filter that must be a whole number. Raises Invalid."""
+    text = last(params, name)
+    if text is None:
+        return None
+    try:
+        return max(min(int(text[:20]), 2**31 - 1), -(2**31))
+    except ValueError:
+        raise Invalid(f"Invalid {name} filter [{text[:100]}]") from None

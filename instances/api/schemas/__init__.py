@@ -1,0 +1,1 @@
+"""JSON Schemas of what clients may send to the Compute API, one module per resource."""

@@ -1,0 +1,55 @@
+"""Paths of the Compute API beside servers."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from instances.api import gone
+from instances.api.extensions import ExtensionViewSet
+from instances.api.flavors import FlavorViewSet
+from instances.api.flavors_extra import ExtraSpecViewSet, FlavorAccessViewSet
+from instances.api.keypairs import KeyPairViewSet
+from instances.api.limits import LimitsViewSet
+from instances.api.quotas import QuotaClassViewSet, QuotaSetViewSet
+from instances.api.root import VersionViewSet
+from instances.api.server_groups import ServerGroupViewSet
+
+version_document = VersionViewSet.as_view({"get": "retrieve"})
+
+urlpatterns = [
+    path("", VersionViewSet.as_view({"get": "list"})),
+    path("v2", version_document, {"version_id": "v2.0"}),
+    path("v2.1", version_document, {"version_id": "v2.1"}),
+    path("v2.1/versions/<str:version_id>", VersionViewSet.as_view({"get": "by_id"})),
+    path("v2.1/extensions", ExtensionViewSet.as_view({"get": "list"})),
+    path("v2.1/extensions/<str:alias>", ExtensionViewSet.as_view({"get": "retrieve"})),
+    path("v2.1/flavors", FlavorViewSet.as_view({"get": "list", "post": "create"})),
+    path("v2.1/flavors/detail", FlavorViewSet.as_view({"get": "list_detail"})),
+    path(
+        "v2.1/flavors/<str:flavor_id>",
+        FlavorViewSet.as_view({"get": "retrieve", "put": "update", "delete": "destroy"}),
+    ),
+    path("v2.1/flavors/<str:flavor_id>/action", FlavorAccessViewSet.as_view({"post": "act"})),
+    path("v2.1/flavors/<str:flavor_id>/os-flavor-access", FlavorAccessViewSet.as_view({"get": "list"})),
+    path(
+        "v2.1/flavors/<str:flavor_id>/os-extra_specs",
+        ExtraSpecViewSet.as_view({"get": "list", "post": "create"}),
+    ),
+    path(
+        "v2.1/flavors/<str:flavor_id>/os-extra_specs/<str:key>",
+        ExtraSpecViewSet.as_view({"get": "retrieve", "put": "update", "delete": "destroy"}),
+    ),
+    path("v2.1/os-keypairs", KeyPairViewSet.as_view({"get": "list", "post": "create"})),
+    path("v2.1/os-keypairs/<str:name>", KeyPairViewSet.as_view({"get": "retrieve", "delete": "destroy"})),
+    path("v2.1/limits", LimitsViewSet.as_view({"get": "list"})),
+    path(
+        "v2.1/os-quota-sets/<str:project_id>",
+        QuotaSetViewSet.as_view({"get": "retrieve", "put": "update", "delete": "destroy"}),
+    ),
+    path("v2.1/os-quota-sets/<str:project_id>/detail", QuotaSetViewSet.as_view({"get": "retrieve_detail"})),
+    path("v2.1/os-quota-sets/<str:project_id>/defaults", QuotaSetViewSet.as_view({"get": "defaults"})),
+    path("v2.1/os-quota-class-sets/<str:name>", QuotaClassViewSet.as_view({"get": "retrieve", "put": "update"})),
+    path("v2.1/os-server-groups", ServerGroupViewSet.as_view({"get": "list", "post": "create"})),
+    path("v2.1/os-server-groups/<str:group_id>", ServerGroupViewSet.as_view({"get": "retrieve", "delete": "destroy"})),
+    *gone.urlpatterns,
+]

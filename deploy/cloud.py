@@ -16,6 +16,7 @@ from deploy.progress import Failure
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 DEFAULT_PORT = 8774
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
 DEFAULT_STATE = CHECKOUT / ".state"
 
 
@@ -75,13 +76,12 @@ class Cloud:
     def public_url(self) -> str:
         if self.wish.public_url:
             return self.wish.public_url.rstrip("/")
-        host = "127.0.0.1" if self.wish.listen in ("0.0.0.0", "::") else self.wish.listen
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.wish.port}"
+        return self.local_url
 
     @property
     def local_url(self) -> str:
         """Where this machine reaches the front, whatever the public name is."""
-        host = "127.0.0.1" if self.wish.listen in ("0.0.0.0", "::", "*") else self.wish.listen
+        host = "127.0.0.1" if self.wish.listen in EVERYWHERE else self.wish.listen
         return f"http://{f'[{host}]' if ':' in host else host}:{self.wish.port}"
 
     @property
@@ -104,7 +104,7 @@ class Cloud:
 
 def load(state: Path) -> Cloud:
     """The cloud of a state folder, with default wishes when there is none yet."""
-    state = Path(os.path.abspath(state))
+    state = Path(os.path.realpath(state))
     path = state / "cloud.toml"
     wish = Wish()
     if path.exists():
@@ -125,7 +125,9 @@ def existing(state: Path) -> Cloud:
 def check_path(state: Path) -> None:
     """Refuse state folders that cannot hold a cloud: odd characters, or too long for a unix socket (107 bytes)."""
     if not re.fullmatch(r"[A-Za-z0-9_./@+-]+", str(state)):
-        raise Failure(f"The state folder {state} has characters that configuration files cannot hold. Choose another --state.")
+        raise Failure(
+            f"The state folder {state} has characters that configuration files cannot hold. Choose another --state."
+        )
     longest = state / "run" / "supervisor.sock.12345678"
     if len(str(longest).encode()) > 100:
         raise Failure(f"The state folder {state} has too long a path for unix sockets. Choose a shorter --state.")

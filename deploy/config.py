@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,10 @@ class Agent:
     @property
     def process_name(self) -> str:
         return f"compute@{self.name}"
+
+    def uuids(self) -> list[str]:
+        """The hosts it stands for, from their identity files."""
+        return [str(tomllib.loads(path.read_text())["uuid"]) for path in self.identities]
 
 
 def agent_file(cloud: Cloud, agent: Agent) -> Path:
@@ -58,7 +63,9 @@ def write_cloud(cloud: Cloud, secrets: Secrets, network_address: str | None) -> 
 
 def write_agent(cloud: Cloud, secrets: Secrets, agent: Agent) -> None:
     """Settings of one compute host: no database and no signing key in them."""
-    url = broker.network_url(agent.broker_address, secrets) if agent.broker_address else broker.local_url(cloud, secrets)
+    url = (
+        broker.network_url(agent.broker_address, secrets) if agent.broker_address else broker.local_url(cloud, secrets)
+    )
     folder = cloud.data / f"agent-{agent.name}"
     folder.mkdir(mode=0o700, exist_ok=True)
     values: dict[str, Any] = {

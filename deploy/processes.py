@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from computecloud.core.command import absolute
 from deploy.cloud import CHECKOUT, Cloud
 from deploy.config import CONDUCTOR_PORT, Agent, agent_file
 
 BIN = Path(sys.executable).parent
+HOST_THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,6 @@ class Process:
     order: int = 50
     stop_signal: str = "TERM"
     stop_wait_s: int = 10
-    enter: Sequence[str] = ()  # prefix that enters a host's namespaces
 
 
 def _python_environment(config: Path) -> dict[str, str]:
@@ -50,18 +51,15 @@ def _celery(*arguments: str) -> list[str]:
     return [str(BIN / "python"), "-m", "celery", "-A", "computecloud", *arguments]
 
 
-def _agent(cloud: Cloud, agent: Agent, queues: Sequence[str]) -> Process:
-    return Process(
-        agent.process_name,
-        _celery(
-            "worker", "-n", f"compute@{agent.name}", "-Q", ",".join(queues), "-P", "threads", "-c", "8",
-            "--without-gossip", "--without-mingle", "-l", "WARNING",
-        ),
-        _python_environment(agent_file(cloud, agent)),
-        order=40,
-        stop_wait_s=45,
-        enter=agent.enter,
+def agent(cloud: Cloud, one: Agent) -> Process:
+    """The worker pinned to its hosts' queues, in its host's namespaces."""
+    queues = ",".join(f"host.{uuid}" for uuid in one.uuids())
+    worker = _celery(
+        "worker", "-n", one.process_name, "-Q", queues, "-P", "threads", "-c", str(HOST_THREADS),
+        "--without-gossip", "--without-mingle", "-l", "WARNING",
     )  # fmt: skip
+    command = [*(absolute(one.enter) if one.enter else ()), *worker]
+    return Process(one.process_name, command, _python_environment(agent_file(cloud, one)), order=40, stop_wait_s=45)
 
 
 def redis(cloud: Cloud) -> Process:
@@ -124,7 +122,9 @@ def services(cloud: Cloud, network_address: str | None) -> list[Process]:
     ]  # fmt: skip
 
 
-def all_of(cloud: Cloud, agents: Sequence[tuple[Agent, Sequence[str]]], network_address: str | None) -> list[Process]:
-    """Services and agents; each agent comes with the queues it listens to."""
-    found = [*services(cloud, network_address), *(_agent(cloud, agent, queues) for agent, queues in agents)]
+def all_of(
+    cloud: Cloud, agents: Sequence[Agent], daemons: Sequence[Process], network_address: str | None
+) -> list[Process]:
+    """Services, agents and the real hosts' daemons, in the order they start."""
+    found = [*services(cloud, network_address), *daemons, *(agent(cloud, one) for one in agents)]
     return sorted(found, key=lambda process: process.order)

@@ -73,9 +73,7 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 
 
 def _program(cloud: Cloud, process: Process) -> str:
-    words = [
-        *process.enter, "/bin/sh", str(CHECKOUT / "deploy" / "launch.sh"), str(cloud.run), process.name, *process.command
-    ]  # fmt: skip
+    words = ["/bin/sh", str(CHECKOUT / "deploy" / "launch.sh"), str(cloud.run), process.name, *process.command]
     # The supervisor expands %(name)s in commands and environments, and splits commands as a shell would.
     command = " ".join(_quoted(word) for word in words).replace("%", "%%")
     environment = ",".join(
@@ -104,7 +102,11 @@ stdout_logfile_backups=3
 
 
 def _quoted(word: str) -> str:
-    return word if all(letter.isalnum() or letter in "-_./=:@,+%" for letter in word) else "'" + word.replace("'", "'\\''") + "'"
+    return (
+        word
+        if all(letter.isalnum() or letter in "-_./=:@,+%" for letter in word)
+        else "'" + word.replace("'", "'\\''") + "'"
+    )
 
 
 class Supervisor:
@@ -135,7 +137,11 @@ class Supervisor:
         rows = cast("list[dict[str, Any]]", self._call("getAllProcessInfo"))
         return {
             row["name"]: Status(
-                row["name"], row["statename"], row["pid"], max(0, row["now"] - row["start"]), row["spawnerr"] or row["description"]
+                row["name"],
+                row["statename"],
+                row["pid"],
+                max(0, row["now"] - row["start"]),
+                row["spawnerr"] or row["description"],
             )
             for row in rows
         }
@@ -149,7 +155,7 @@ class Supervisor:
             sys.executable, str(script), "--nodaemon", "-c", str(config_file(self.cloud)),
         ]  # fmt: skip
         with (self.cloud.log / "supervisor.out").open("ab") as out:
-            subprocess.Popen(  # noqa: S603 - fixed words only
+            subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment,
                 start_new_session=True, cwd=CHECKOUT,
             )  # fmt: skip

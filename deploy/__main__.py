@@ -1,0 +1,102 @@
+"""`./cloud COMMAND`: parses the command line and calls the one function that does it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from computecloud.core.command import CommandFailed, ProgramMissing
+from deploy import cloud, doctor, down, environment, logs, quality, status, up
+from deploy.hosts import BadHosts
+from deploy.progress import Failure
+
+EXAMPLES = """\
+examples:
+  ./cloud up                                two real compute hosts, a demo project, a first guest
+  eval "$(./cloud env demo)"                the openstack command line, as the demo user
+  ./cloud up --fake 10 --state /tmp/ten --port 8800    ten simulated hosts beside it
+  ./cloud down --purge                      end it all and forget it
+"""
+
+
+def _state(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--state", type=Path, default=cloud.DEFAULT_STATE, metavar="DIR", help="the cloud's folder (.state)"
+    )
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    main = argparse.ArgumentParser(
+        prog="./cloud", description="A compute cloud on this machine.", epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    verbs = main.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+
+    def verb(name: str, text: str, do: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        one = verbs.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
+        one.set_defaults(do=do)
+        return one
+
+    one = verb("up", "bring the cloud up; a second time it changes nothing and heals what died", up.run)
+    _state(one)
+    one.add_argument("--fake", type=int, metavar="N", help="N simulated hosts, no libvirt")
+    one.add_argument("--port", type=int, metavar="P", help=f"port of the one origin ({cloud.DEFAULT_PORT})")
+    one.add_argument("--listen", metavar="ADDRESS", help="address the origin listens on (127.0.0.1)")
+    one.add_argument("--public-url", metavar="URL", help="what clients call this cloud; every link is made from it")
+    one.add_argument(
+        "--admin-from", action="append", metavar="CIDR", help="network that may open /admin/ (loopback); repeatable"
+    )
+    one.add_argument("--database", metavar="URL", help="postgresql://... instead of SQLite in the state folder")
+    one.add_argument("--no-guest", action="store_true", help="do not boot the first guest")
+
+    one = verb("down", "end everything that up started, guests included", down.run)
+    _state(one)
+    one.add_argument(
+        "--purge", action="store_true", help="remove the state folder too: database, images, disks, secrets"
+    )
+
+    one = verb("status", "processes, memory, hosts and servers", status.run)
+    _state(one)
+    one.add_argument("--json", action="store_true", help="for programs")
+
+    one = verb("logs", "show what processes wrote", logs.run)
+    _state(one)
+    one.add_argument("names", nargs="*", metavar="NAME", help="such as api, control, compute@host-1 (default: all)")
+    one.add_argument("-f", "--follow", action="store_true", help="go on as more is written")
+    one.add_argument("-n", "--lines", type=int, default=20, help="how many last lines of each (20)")
+
+    one = verb("env", "print export OS_... for the openstack command", environment.run)
+    _state(one)
+    one.add_argument("who", choices=["demo", "admin"])
+
+    one = verb("doctor", "say what is wrong on this machine and how to mend it", doctor.run)
+    _state(one)
+
+    one = verb("test", "run all tests: SQLite, PostgreSQL, and those with real guests", quality.test)
+    one.add_argument("--quick", action="store_true", help="SQLite only, no real guests")
+    one.add_argument("arguments", nargs="*", help="for pytest, after --")
+
+    verb("check", "linters, types, import directions, migrations", quality.check)
+    verb("help", "this text", lambda _asked: main.print_help() or 0)
+    return main
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit status of one command: 0 well, 1 failed, 2 asked wrongly."""
+    asked = parser().parse_args(arguments)
+    try:
+        return int(asked.do(asked))
+    except (Failure, BadHosts, CommandFailed, ProgramMissing) as problem:
+        print(f"\n{problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

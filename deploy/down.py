@@ -1,0 +1,47 @@
+"""`./cloud down`: ends what `up` started, in an order that lets work finish, and nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+
+from deploy import cloud as clouds
+from deploy import hosts, pids, supervisor
+from deploy.cloud import Cloud
+from deploy.progress import Failure, Progress
+
+
+def stop_services(cloud: Cloud, progress: Progress) -> None:
+    """The supervisor ends its processes; whatever a killed supervisor left is ended by pid file."""
+    supervisor.Supervisor(cloud).shut_down()
+    for name in supervisor.end_orphans(cloud):
+        progress.note(f"ended {name}, left by a supervisor that was killed")
+    for name in pids.names(cloud.run):
+        for kind in ("pid", "stat"):
+            (cloud.run / f"{name}.{kind}").unlink(missing_ok=True)
+
+
+def check_is_ours(cloud: Cloud) -> None:
+    """Purging removes a folder: refuse one that does not look like a cloud's. Raises Failure."""
+    strange = {path.name for path in cloud.state.iterdir()} - {
+        "cloud.toml", "secrets.toml", "clouds.yaml", "run", "log", "etc", "data", "static", "hosts", "images",
+    }  # fmt: skip
+    foreign = sorted(name for name in strange if name in {".git", "home", "usr", "bin", "root", "var", ".ssh"})
+    if foreign:
+        raise Failure(f"{cloud.state} holds {', '.join(foreign)}: that is more than a cloud. Remove it by hand.")
+
+
+def run(asked: argparse.Namespace) -> int:
+    """Guests end with their hosts; their disks and the database stay, unless --purge."""
+    cloud = clouds.existing(asked.state)
+    progress = Progress()
+    with progress.step("Services"):
+        stop_services(cloud, progress)
+    if not cloud.wish.fake:
+        with progress.step("Compute hosts, guests and networks"):
+            hosts.down(cloud.state, purge=asked.purge)
+    if asked.purge:
+        with progress.step(f"Removing {cloud.state}"):
+            check_is_ours(cloud)
+            shutil.rmtree(cloud.state)
+    return 0

@@ -1,0 +1,121 @@
+"""`./cloud check` and `./cloud test`: the same commands for people and for `.ci/run`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from deploy import postgres
+from deploy.cloud import CHECKOUT
+from deploy.progress import Progress
+
+BIN = Path(sys.executable).parent
+PACKAGES = [
+    "computecloud",
+    "dashboard",
+    "tasks",
+    "instances",
+    "scheduling",
+    "hosts",
+    "integrations",
+    "operations",
+    "deploy",
+]
+TEST_KEY = "a key for tests only, never for a cloud: 0123456789"
+AT_ONCE = "2"
+
+
+def _environment(**more: str) -> dict[str, str]:
+    return {
+        "COMPUTECLOUD_SECRET_KEY": TEST_KEY,
+        "DJANGO_SETTINGS_MODULE": "computecloud.settings",
+        **{name: value for name, value in os.environ.items() if name != "COMPUTECLOUD_CONFIG"},
+        **more,
+        "PYTHONPATH": str(CHECKOUT),
+    }
+
+
+def _call(command: Sequence[str], **environment: str) -> int:
+    """Exit status of a program whose output goes straight to the terminal."""
+    sys.stdout.flush()
+    return subprocess.run(list(command), cwd=CHECKOUT, env=_environment(**environment), check=False).returncode
+
+
+def checks() -> list[tuple[str, list[str]]]:
+    """Name and command of each check."""
+    python = str(BIN / "python")
+    return [
+        ("ruff", [str(BIN / "ruff"), "check", "."]),
+        ("mypy", [str(BIN / "mypy"), *PACKAGES]),
+        ("import directions", [str(BIN / "lint-imports")]),
+        ("migrations complete", [python, "manage.py", "makemigrations", "--check", "--dry-run"]),
+        ("Django system checks", [python, "manage.py", "check"]),
+    ]
+
+
+def failed_checks() -> list[str]:
+    """Run every check; the names of those that failed, whose output is shown."""
+    progress, failed = Progress(), []
+    for name, command in checks():
+        with progress.step(f"check: {name}"):
+            done = subprocess.run(
+                command,
+                cwd=CHECKOUT,
+                env=_environment(),
+                check=False,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            if done.returncode:
+                failed.append(name)
+                for line in done.stdout.splitlines()[-60:]:
+                    progress.note(line)
+                progress.note(f"{name}: FAILED with status {done.returncode}")
+    return failed
+
+
+def check(_asked: argparse.Namespace) -> int:
+    failed = failed_checks()
+    print(f"\nfailed: {', '.join(failed)}" if failed else "\nall checks passed")
+    return 1 if failed else 0
+
+
+def _pytest(*arguments: str) -> list[str]:
+    return [
+        str(BIN / "python"),
+        "-m",
+        "pytest",
+        "-p",
+        "deploy.one_at_a_time",
+        "-n",
+        AT_ONCE,
+        "--dist",
+        "loadgroup",
+        *arguments,
+    ]
+
+
+def test(asked: argparse.Namespace) -> int:
+    """Checks, then PostgreSQL, then SQLite together with real guests: pytest's closing line comes last.
+
+    Exit status 1 when anything failed on the way, whatever that line says.
+    """
+    more = list(asked.arguments)
+    failed = failed_checks()
+    if not asked.quick:
+        print("\n== all tests without real guests, on PostgreSQL", flush=True)
+        with postgres.server() as url:
+            if _call(_pytest("-m", "not real", *more), COMPUTECLOUD_DATABASE_URL=url):
+                failed.append("tests on PostgreSQL")
+    if failed:
+        print(f"\n== failed so far: {', '.join(failed)}")
+    root = os.geteuid() == 0
+    which = ["-m", "not real"] if asked.quick or not root else []
+    print(f"\n== all tests on SQLite{'' if which else ', and those with real guests'}", flush=True)
+    last = _call(_pytest(*which, *more))
+    return 1 if failed or last else 0

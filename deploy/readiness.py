@@ -1,0 +1,75 @@
+"""Waiting for the cloud to answer, with limits that explain what did not come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from deploy.client import ApiProblem, Client
+from deploy.cloud import Cloud
+from deploy.credentials import Secrets
+from deploy.progress import Failure
+from deploy.supervisor import Supervisor
+
+API_S = 60
+HOSTS_S = 90
+
+
+def tail(cloud: Cloud, name: str, lines: int = 12) -> str:
+    """The last lines of a process's log, indented."""
+    path = cloud.log / f"{name}.log"
+    if not path.exists():
+        return "    (no log)"
+    return (
+        "\n".join(f"    {line[:300]}" for line in path.read_text(errors="replace").splitlines()[-lines:])
+        or "    (empty log)"
+    )
+
+
+def wait_for(look: Callable[[], str | None], seconds: float, every_s: float = 0.1) -> str | None:
+    """Call ``look`` until it returns None (ready); the last thing it missed when time is up."""
+    deadline = time.monotonic() + seconds
+    while (missing := look()) is not None:
+        if time.monotonic() > deadline:
+            return missing
+        time.sleep(every_s)
+    return None
+
+
+def wait_for_api(cloud: Cloud) -> None:
+    """The front, the API and the conductor answer. Raises Failure with the log of what does not."""
+
+    def look() -> str | None:
+        try:
+            Client(cloud.local_url, "", "", timeout_s=5).version_document()
+        except ApiProblem as problem:
+            return str(problem)
+        return None
+
+    missing = wait_for(look, API_S)
+    if missing is None:
+        return
+    sick = [status for status in Supervisor(cloud).statuses().values() if status.state != "RUNNING"]
+    names = [status.name for status in sick] or ["api", "front"]
+    logs = "\n".join(f"  last lines of {name}:\n{tail(cloud, name)}" for name in names[:3])
+    raise Failure(f"The API did not answer within {API_S} s: {missing}\n{logs}")
+
+
+def wait_for_hosts(cloud: Cloud, secrets: Secrets, names: Sequence[str]) -> None:
+    """Every host reports and can take work. Raises Failure naming those that do not."""
+    client = Client(cloud.local_url, "admin", secrets.admin_password)
+    wanted = set(names)
+
+    def look() -> str | None:
+        try:
+            services = client.get("/compute/v2.1/os-services?binary=nova-compute")["services"]
+        except ApiProblem as problem:
+            return str(problem)
+        missing = wanted - {row["host"] for row in services if row["state"] == "up"}
+        return f"not heard of: {', '.join(sorted(missing)[:5])} ({len(missing)} of {len(wanted)})" if missing else None
+
+    missing = wait_for(look, HOSTS_S, every_s=0.3)
+    if missing is not None:
+        agents = [name for name in Supervisor(cloud).statuses() if name.startswith("compute@")]
+        logs = "\n".join(f"  last lines of {name}:\n{tail(cloud, name)}" for name in [*agents[:2], "conductor"])
+        raise Failure(f"Compute hosts did not report within {HOSTS_S} s: {missing}\n{logs}")

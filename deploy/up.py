@@ -1,0 +1,160 @@
+"""`./cloud up`: everything from a checkout to a guest's login prompt; again and again without harm."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import socket
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from deploy import (
+    broker,
+    cloud,
+    config,
+    credentials,
+    database,
+    environment,
+    front,
+    guests,
+    machines,
+    processes,
+    readiness,
+    summary,
+    supervisor,
+)
+from deploy.cloud import Cloud
+from deploy.credentials import Secrets
+from deploy.machines import Machines
+from deploy.progress import Failure, Progress
+
+LEAST_FREE_GB = 4
+
+
+def settle(asked: argparse.Namespace) -> Cloud:
+    """The cloud that is asked for: what its folder remembers, changed by the options given now. Raises Failure."""
+    state = Path(os.path.realpath(asked.state))
+    cloud.check_path(state)
+    known = cloud.load(state)
+    wish = known.wish
+    if known.exists and asked.fake is not None and bool(asked.fake) != bool(wish.fake):
+        kind = f"{wish.fake} simulated hosts" if wish.fake else "real hosts"
+        raise Failure(f"{state} holds a cloud of {kind}. Use another --state, or ./cloud down --purge first.")
+    if asked.fake is not None:
+        if asked.fake < 0 or asked.fake < wish.fake:
+            raise Failure(
+                f"This cloud has {wish.fake} simulated hosts; hosts are added by a larger --fake, not taken away."
+            )
+        wish = replace(wish, fake=asked.fake)
+    given = {"port": asked.port, "listen": asked.listen, "public_url": asked.public_url, "database_url": asked.database}
+    wish = replace(wish, **{name: value for name, value in given.items() if value is not None})
+    if asked.admin_from:
+        wish = replace(wish, admin_networks=["127.0.0.0/8", "::1/128", *asked.admin_from])
+    if wish.public_url and urlsplit(wish.public_url).scheme not in ("http", "https"):
+        raise Failure("--public-url is an address such as http://cloud.example.org:8774")
+    if not wish.conductor_port:
+        wish = replace(wish, conductor_port=cloud.free_port())
+    return Cloud(state=state, wish=wish)
+
+
+def check_machine(one: Cloud) -> None:
+    """What no step below could mend. Raises Failure with the remedy."""
+    if not one.wish.fake:
+        if os.geteuid() != 0:
+            raise Failure(
+                "Real compute hosts need root: run sudo ./cloud up, or ./cloud up --fake 3 for simulated ones."
+            )
+        if not Path("/dev/net/tun").exists():
+            raise Failure(
+                "There is no /dev/net/tun, so guests can have no network: mkdir -p /dev/net && mknod /dev/net/tun c 10 200"
+            )
+    parent = next(folder for folder in (one.state, *one.state.parents) if folder.exists())
+    free_gb = shutil.disk_usage(parent).free / 1e9
+    if free_gb < LEAST_FREE_GB and not one.wish.fake:
+        raise Failure(
+            f"{parent} has {free_gb:.1f} GB left; a cloud with guests needs {LEAST_FREE_GB} GB. Use --state elsewhere."
+        )
+    if not supervisor.Supervisor(one).answers() and not _can_listen(one.wish.listen, one.wish.port):
+        raise Failure(f"Port {one.wish.port} on {one.wish.listen} is taken by another program. Choose one with --port.")
+
+
+def _can_listen(address: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+    return True
+
+
+def write_settings(one: Cloud, secrets: Secrets, local: Machines) -> None:
+    """All configuration of services; agents' files come with their enrolment."""
+    one.save()
+    broker.write_config(one, secrets, local.network_address)
+    config.write_cloud(one, secrets, local.network_address)
+    front.write_config(one)
+    environment.write_clouds_yaml(one, secrets)
+
+
+def start_services(one: Cloud, local: Machines, progress: Progress) -> None:
+    """The supervisor runs exactly the wanted processes, each with its present configuration."""
+    keeper = supervisor.Supervisor(one)
+    supervisor.write_config(one, processes.all_of(one, local.agents, machines.daemons(local), local.network_address))
+    if not keeper.answers():
+        for name in supervisor.end_orphans(one):
+            progress.note(f"ended {name}, left by a supervisor that was killed")
+        keeper.launch()
+        return
+    added, changed, removed = keeper.reload()
+    for verb, names in (("added", added), ("restarted with new settings or code", changed), ("removed", removed)):
+        if names:
+            progress.note(f"{verb}: {', '.join(names)}")
+    dead = [name for name in keeper.start_dead() if name not in added]
+    if dead:
+        progress.note(f"started again: {', '.join(dead)}")
+
+
+def run(asked: argparse.Namespace) -> int:
+    """Every step looks first, so that a second `up` changes nothing."""
+    progress = Progress()
+    one = settle(asked)
+    kind = f"{one.wish.fake} simulated hosts" if one.wish.fake else "two real hosts"
+    progress.say(f"Cloud in {one.state}, {kind}, {one.public_url}")
+    with progress.step("This machine"):
+        check_machine(one)
+    with progress.step("Folders and secrets"):
+        one.make_folders()
+        secrets = credentials.ensure(one.state)
+    local = machines.of(one)
+    if not one.wish.fake:
+        with progress.step("Compute hosts: namespaces and their network"):
+            local = machines.prepare(one, progress)
+    with progress.step("Settings"):
+        write_settings(one, secrets, local)
+    with progress.step("Database and static files"):
+        database.prepare(one, secrets, progress)
+    with progress.step("Enrolling hosts"):
+        local = machines.enrol(one, secrets, local, progress)
+    with progress.step("Services"):
+        start_services(one, local, progress)
+        readiness.wait_for_api(one)
+    if not one.wish.fake:
+        with progress.step("Guest image"):
+            image = guests.ensure_image_file(one, progress)
+    else:
+        image = guests.ensure_blank_image_file(one)
+    with progress.step("Image and network of the demo"):
+        guests.seed(one, secrets, image, progress)
+    with progress.step("Compute hosts report"):
+        readiness.wait_for_hosts(one, secrets, local.names)
+    if not one.wish.fake and not asked.no_guest:
+        with progress.step("First guest"):
+            guests.boot_first(one, secrets, progress)
+        with progress.step("Its login prompt"):
+            guests.wait_for_prompt(one, secrets)
+    summary.show(one, secrets, progress)
+    return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -30,11 +30,11 @@ def _measure(value: Any, depth: int, budget: list[int]) -> None:
             _measure(child, depth + 1, budget)
 
 
-def read_json(request: Any) -> Any:
-    """The parsed body of a request. Raises Invalid, TooLarge or UnsupportedMedia."""
+def read_json(request: Any, media: Collection[str] = ("application/json",)) -> Any:
+    """The parsed body of a request, of one of the given media types. Raises Invalid, TooLarge or UnsupportedMedia."""
     raw = getattr(request, "_request", request)
     content_type = raw.headers.get("Content-Type", "application/json").partition(";")[0].strip().lower()
-    if content_type and content_type != "application/json":
+    if content_type and content_type not in media:
         raise UnsupportedMedia
     if int(raw.headers.get("Content-Length") or 0) > LARGEST_BODY:
         raise TooLarge

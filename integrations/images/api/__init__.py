@@ -1,0 +1,1 @@
+"""Glance's Image API v2, under /image/."""

@@ -1,0 +1,136 @@
+"""An image's bytes over HTTP: uploaded and downloaded in pieces, never whole in memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+
+from computecloud.core.errors import CloudError, Invalid, UnsupportedMedia
+from computecloud.http.answers import empty
+from computecloud.http.views import ServiceViewSet
+from integrations.images import facade, records, store
+from integrations.images.errors import ImageBusy, ImageDeactivated
+from integrations.images.models import ImageStatus
+from integrations.images.uploads import Upload
+
+PIECE = 1024 * 1024
+DRAINED = 64 * 1024**2
+_RANGE = re.compile(r"^bytes=(\d{1,18})-(\d{0,18})$|^bytes=-(\d{1,18})$")
+
+
+class RangeNotSatisfiable(CloudError):
+    status = 416
+    message = "The range cannot be satisfied; the image has {size} bytes."
+
+
+class ImageDataViewSet(ServiceViewSet):
+    """/v2/images/{id}/file."""
+
+    service = "image"
+    policy = {"upload": "image:upload", "download": "image:download", "stage": "image:import"}
+
+    def upload(self, request: Any, image_id: str) -> HttpResponse:
+        raw = request._request
+        if raw.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/octet-stream":
+            raise UnsupportedMedia("The data of an image is sent as application/octet-stream.")
+        image = records.own(self.actor, image_id)
+        if image.status not in (ImageStatus.QUEUED, ImageStatus.SAVING):
+            raise ImageBusy(status=image.status, wanted=ImageStatus.SAVING)
+        if image.disk_format is None or image.container_format is None:
+            raise Invalid("Properties disk_format, container_format must be set prior to saving data.")
+        source = Incoming(raw)
+        try:
+            Upload(image.id, image.owner or "", image.disk_format, source.length).receive(source)
+        finally:
+            source.drain()  # a client that is still sending would see a broken connection instead of the answer
+            facade.forget(image_id)
+        return empty(204)
+
+    def download(self, request: Any, image_id: str) -> HttpResponseBase:
+        image = records.seen(self.actor, image_id)
+        if image.status == ImageStatus.DEACTIVATED and not self.actor.is_admin:
+            raise ImageDeactivated
+        if image.status not in (ImageStatus.ACTIVE, ImageStatus.DEACTIVATED) or image.size_bytes is None:
+            return empty(204)
+        return _sent(image_id, image.size_bytes, image.md5 or "", request._request.headers.get("Range"))
+
+    def stage(self, request: Any, image_id: str) -> HttpResponse:
+        records.own(self.actor, image_id)
+        raise Invalid("Staging is not offered; upload the image's data with PUT /v2/images/{image_id}/file.")
+
+
+class Incoming:
+    """A request's body in pieces. Without a length (chunked) the server's own stream is read: Django would see nothing."""
+
+    def __init__(self, raw: Any) -> None:
+        length = raw.META.get("CONTENT_LENGTH") or ""
+        chunked = "chunked" in raw.headers.get("Transfer-Encoding", "").lower()
+        self.length = int(length) if length.isdigit() and not chunked else None
+        self._stream = raw if self.length is not None else raw.META["wsgi.input"]
+        self._done = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        while piece := self._stream.read(PIECE):
+            yield piece
+        self._done = True
+
+    def drain(self) -> None:
+        """Read on, up to a bound, after a refusal."""
+        left = DRAINED
+        while not self._done and left > 0:
+            try:
+                piece = self._stream.read(PIECE)
+            except OSError:  # the client is gone
+                return
+            left -= len(piece)
+            self._done = not piece
+
+
+def _sent(image_id: str, size: int, md5: str, wanted: str | None) -> StreamingHttpResponse:
+    first, last = _span(wanted, size)
+    blob = store.open_blob(image_id)
+    blob.seek(first)
+    response = StreamingHttpResponse(_Pieces(blob, last - first + 1), content_type="application/octet-stream")
+    response["Content-Length"] = str(last - first + 1)
+    response["Accept-Ranges"] = "bytes"
+    if wanted:
+        response.status_code = 206
+        response["Content-Range"] = f"bytes {first}-{last}/{size}"
+    else:
+        response["Content-MD5"] = md5
+    return response
+
+
+def _span(wanted: str | None, size: int) -> tuple[int, int]:
+    """First and last byte of one range (RFC 9110); the whole without one."""
+    if not wanted:
+        return 0, size - 1
+    found = _RANGE.match(wanted.strip())
+    if not found:
+        raise RangeNotSatisfiable(size=size)
+    if found[3] is not None:
+        first, last = max(size - int(found[3]), 0), size - 1
+    else:
+        first, last = int(found[1]), min(int(found[2] or size), size - 1)
+    if not first <= last < size:
+        raise RangeNotSatisfiable(size=size)
+    return first, last
+
+
+class _Pieces:
+    """So many bytes of a file, in pieces; Django calls ``close`` even when nobody read."""
+
+    def __init__(self, blob: BinaryIO, left: int) -> None:
+        self._blob, self._left = blob, left
+
+    def __iter__(self) -> Iterator[bytes]:
+        while self._left > 0 and (piece := self._blob.read(min(PIECE, self._left))):
+            self._left -= len(piece)
+            yield piece
+
+    def close(self) -> None:
+        self._blob.close()

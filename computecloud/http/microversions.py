@@ -96,7 +96,9 @@ Schema = dict[str, Any]
 
 @lru_cache(maxsize=4096)
 def _compiled(key: int, schema: HashableSchema) -> Any:
-    return jsonschema_rs.Draft202012Validator(schema.schema, validate_formats=True)
+    # a schema marked writeOnly holds secrets: what was sent is never repeated in an error text
+    mask = "value" if schema.schema.get("writeOnly") else None
+    return jsonschema_rs.Draft202012Validator(schema.schema, validate_formats=True, mask=mask)
 
 
 class HashableSchema:

@@ -6,22 +6,27 @@ operation's lease and journal) is an error in tests and on the demo, not a habit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from hosts.drivers.errors import Transient
 from hosts.drivers.specs import Step
 
 _current: ContextVar[str | None] = ContextVar("step", default=None)
+_should_stop: ContextVar[Callable[[], bool] | None] = ContextVar("should_stop", default=None)
 
 
 class OutsideStep(RuntimeError):  # noqa: N818 -- already a fact
     """A driver was asked to change something while no step was running: a mistake in the program."""
 
 
-def run(step: Step) -> None:
-    """Run ``step.ensure``. Raises what it raises (``hosts.drivers.errors``)."""
-    with _inside(step.name):
+def run(step: Step, should_stop: Callable[[], bool] | None = None) -> None:
+    """Run ``step.ensure``. Raises what it raises (``hosts.drivers.errors``).
+
+    ``should_stop`` tells when the operation lost its lease or was superseded; long waits of a driver ask it and end.
+    """
+    with _inside(step.name, should_stop):
         step.ensure()
 
 
@@ -38,6 +43,13 @@ def run_all(steps: Iterable[Step]) -> None:
         run(step)
 
 
+def check() -> None:
+    """Raises Transient when the running operation is to stop. Drivers ask in their long waits."""
+    should_stop = _should_stop.get()
+    if should_stop is not None and should_stop():
+        raise Transient(f"step {_current.get()} was told to stop")
+
+
 def current() -> str | None:
     """Name of the step that this thread runs, None outside."""
     return _current.get()
@@ -52,9 +64,10 @@ def require(change: str) -> str:
 
 
 @contextmanager
-def _inside(name: str) -> Iterator[None]:
-    token = _current.set(name)
+def _inside(name: str, should_stop: Callable[[], bool] | None = None) -> Iterator[None]:
+    token, stop = _current.set(name), _should_stop.set(should_stop)
     try:
         yield
     finally:
         _current.reset(token)
+        _should_stop.reset(stop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from hosts.drivers import registry
 from hosts.drivers.base import Driver, Rebooting
 from hosts.drivers.errors import Fatal, GuestNotFound
-from hosts.drivers.specs import DiskSpec, GuestRef, GuestSpec, PowerState
+from hosts.drivers.specs import DiskSpec, GuestRef, GuestSpec, NicSpec, PowerState
 from hosts.drivers.steps import run, run_all, undo
 from tests.drivers import build
 from tests.drivers.build import ImagesInMemory, ref
@@ -29,16 +30,47 @@ def images() -> ImagesInMemory:
 @pytest.fixture
 def spec(images: ImagesInMemory) -> GuestSpec:
     return build.guest(
-        disks=(build.root(images.add(b"\0" * 2**20)),), nics=(build.nic(),), config_drive=build.config_drive()
+        arch="i686",
+        machine_type="pc",
+        disks=(build.root(images.add(b"\0" * 2**20)),),
+        nics=(build.nic(),),
+        config_drive=build.config_drive(),
     )
 
 
-@pytest.fixture(params=["fake"])
+@pytest.fixture(params=["fake", "libvirt"])
 def driver(request: pytest.FixtureRequest, tmp_path: Path, images: ImagesInMemory) -> Iterator[Driver]:
-    made = registry.make(request.param, {}, images, tmp_path)
+    made = fake_host(tmp_path, images) if request.param == "fake" else libvirt_host(tmp_path, images)
     made.start()
     yield made
     made.close()
+
+
+def fake_host(folder: Path, images: ImagesInMemory) -> Driver:
+    return registry.make("fake", {}, images, folder)
+
+
+def libvirt_host(folder: Path, images: ImagesInMemory) -> Driver:
+    """On libvirt's own test driver: everything but QEMU and the networks is real."""
+    pytest.importorskip("libvirt")
+    module = importlib.import_module("hosts.drivers.libvirt.driver")
+    node = folder / "node.xml"
+    node.write_text("<node/>")
+    options = {"uri": f"test://{node}", "virt_type": "test", "arch": "i686", "calls": 2}
+    made = module.make(options, images, folder / "host", "", plumbing=NoWires())
+    assert isinstance(made, Driver)
+    return made
+
+
+class NoWires:
+    """A plumbing that knows names and lays no cables."""
+
+    def ensure_network(self, network: object, peers: object) -> None: ...
+
+    def ensure_port(self, nic: NicSpec) -> str:
+        return f"tap{nic.port_id[-8:]}"
+
+    def remove_port(self, port_id: str) -> None: ...
 
 
 def test_the_steps_have_the_same_names_everywhere(driver: Driver, spec: GuestSpec) -> None:

@@ -196,7 +196,9 @@ class FakeDriver(Driver, Rebooting, ConsoleLogged):
             self._guests.save(guest)
 
     def _check_disks(self, spec: GuestSpec) -> None:
-        guest = self._defined(spec.id)
+        guest = self._guests.find(spec.id)
+        if guest is None:
+            raise GuestNotFound(f"no guest {spec.id} on this host")
         lost = {disk.target for disk in spec.disks} - set(guest.disks)
         if lost:
             raise Fatal(f"disk lost: {', '.join(sorted(lost))} of {spec.id}")

@@ -1,0 +1,181 @@
+"""A guest's folder on this host: its local disks, with their formats recorded once and never probed (S04).
+
+``<state>/instances/<guest>/`` holds ``disks.json`` (written before the first disk), ``disk-<target>`` files, the config
+drive, ``ports.json`` and the console log. Folders are 0700 and files 0600 (S15).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from computecloud.core.command import CommandFailed, run
+from hosts.drivers import names
+from hosts.drivers.errors import Fatal
+from hosts.drivers.libvirt import files, qemu_img
+from hosts.drivers.libvirt.image_cache import ImageCache, virtual_bytes
+from hosts.drivers.specs import DiskSpec, GuestSpec, ImageSpec
+
+
+class DiskRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a disk is, for the whole of its life."""
+
+    format: Literal["raw", "qcow2"]
+    size_bytes: int
+    role: str = "root"
+    device: Literal["disk", "cdrom"] = "disk"
+    base: str = ""  # sha512 of the image it stands on
+    base_format: Literal["raw", "qcow2"] = "raw"
+
+
+class DiskSource(msgspec.Struct, frozen=True):
+    """A disk as the domain XML names it: the file, its format, and what lies below."""
+
+    target: str
+    path: Path
+    record: DiskRecord
+    base: Path | None = None
+    bus: str = "virtio"
+
+
+class Disks:
+    """The guests' folders of one host."""
+
+    def __init__(self, folder: Path, *, ephemeral_format: str = "ext4") -> None:
+        self._folder = folder
+        self._ephemeral_format = ephemeral_format
+
+    def folder(self, guest_id: str) -> Path:
+        return self._folder / names.guest_id(guest_id)
+
+    def path(self, guest_id: str, target: str) -> Path:
+        return self.folder(guest_id) / f"disk-{names.disk_target(target)}"
+
+    def guests(self) -> list[str]:
+        """Ids of all guests that have a folder."""
+        if not self._folder.is_dir():
+            return []
+        return sorted(path.name for path in self._folder.iterdir() if path.is_dir())
+
+    def records(self, guest_id: str) -> dict[str, DiskRecord]:
+        """Target -> record; empty for a guest without disks."""
+        try:
+            data = (self.folder(guest_id) / "disks.json").read_bytes()
+        except FileNotFoundError:
+            return {}
+        return msgspec.json.decode(data, type=dict[str, DiskRecord])
+
+    def bases(self) -> frozenset[str]:
+        """Checksums of all images that any guest's disk stands on."""
+        records = (record for guest_id in self.guests() for record in self.records(guest_id).values())
+        return frozenset(record.base for record in records if record.base)
+
+    def used_bytes(self) -> int:
+        """What all guests' files take on the disk now."""
+        return sum(
+            entry.stat(follow_symlinks=False).st_blocks * 512
+            for guest_id in self.guests()
+            for entry in os.scandir(self.folder(guest_id))
+        )
+
+    def make(self, spec: GuestSpec, cache: ImageCache) -> None:
+        """Every disk of ``spec`` is there. A disk that is there already is never made again."""
+        folder = files.private_folder(self.folder(spec.id))
+        records = self.records(spec.id)
+        planned = {disk.target: records.get(disk.target) or _plan(disk, cache) for disk in spec.disks}
+        if planned.keys() - records.keys():
+            mark = _mark(spec)
+            files.write(folder / "disks.json", msgspec.json.encode(records | planned), mark)
+        for disk in spec.disks:
+            self._make(spec, disk, planned[disk.target], cache)
+
+    def require(self, spec: GuestSpec) -> None:
+        """Every disk of ``spec`` has its record and its file. Raises Fatal."""
+        records = self.records(spec.id)
+        lost = sorted(disk.target for disk in spec.disks if not self._is_here(spec.id, disk.target, records))
+        if lost:
+            raise Fatal(f"disk lost: {', '.join(lost)} of {spec.id}")
+
+    def sources(self, spec: GuestSpec, cache: ImageCache) -> Sequence[DiskSource]:
+        """The disks of ``spec`` in its order. Raises Fatal when one was never made."""
+        records = self.records(spec.id)
+        found = []
+        for disk in spec.disks:
+            record = records.get(disk.target)
+            if record is None:
+                raise Fatal(f"disk {disk.target} of {spec.id} was never made")
+            base = cache.path(record.base) if record.base else None
+            if record.device == "cdrom" and base is not None:
+                found.append(DiskSource(disk.target, base, record, bus=disk.bus))
+            else:
+                found.append(DiskSource(disk.target, self.path(spec.id, disk.target), record, base, disk.bus))
+        return found
+
+    def remove(self, guest_id: str) -> None:
+        """The guest's folder is gone."""
+        folder = self.folder(guest_id)
+        if folder.exists():
+            shutil.rmtree(folder)
+            files.sync(self._folder)
+
+    def _is_here(self, guest_id: str, target: str, records: dict[str, DiskRecord]) -> bool:
+        record = records.get(target)
+        return record is not None and (record.device == "cdrom" or self.path(guest_id, target).exists())
+
+    def _make(self, spec: GuestSpec, disk: DiskSpec, record: DiskRecord, cache: ImageCache) -> None:
+        target = self.path(spec.id, disk.target)
+        if disk.image is not None:
+            base = cache.ensure(disk.image)
+            if record.device == "disk" and not target.exists():
+                with files.whole(target, _mark(spec)) as part:
+                    qemu_img.create_overlay(part, record.size_bytes, base=base, base_format=record.base_format)
+        elif not target.exists():
+            with files.whole(target, _mark(spec)) as part:
+                _make_sparse(part, record.size_bytes)
+                self._format(part, disk)
+
+    def _format(self, part: Path, disk: DiskSpec) -> None:
+        if disk.role == "swap":
+            _run(["mkswap", "--", str(part)])
+        elif disk.role == "ephemeral" and self._ephemeral_format == "ext4":
+            _run(["mkfs.ext4", "-q", "-F", "-L", f"ephemeral{disk.index}", "--", str(part)])
+
+
+def _plan(disk: DiskSpec, cache: ImageCache) -> DiskRecord:
+    wanted = disk.size_mb * 2**20 or disk.size_gb * 2**30
+    if disk.image is None:
+        if wanted <= 0:
+            raise Fatal(f"disk {disk.target} has neither an image nor a size")
+        return DiskRecord("raw", wanted, disk.role)
+    return _plan_image(disk, disk.image, wanted, virtual_bytes(cache.ensure(disk.image), disk.image.disk_format))
+
+
+def _plan_image(disk: DiskSpec, image: ImageSpec, wanted: int, virtual: int) -> DiskRecord:
+    if image.disk_format == "iso":
+        return DiskRecord("raw", virtual, disk.role, device="cdrom", base=image.sha512)
+    if wanted and virtual > wanted:
+        raise Fatal(f"image {image.id} needs {virtual} bytes, the disk has {wanted}")
+    base_format = qemu_img.check_format(image.disk_format)
+    return DiskRecord("qcow2", max(wanted, virtual), disk.role, base=image.sha512, base_format=base_format)
+
+
+def _make_sparse(part: Path, size_bytes: int) -> None:
+    """A file of zeros that takes no space (S14)."""
+    part.touch(mode=0o600)
+    os.truncate(part, size_bytes)
+
+
+def _run(argv: list[str]) -> None:
+    try:
+        run(argv, timeout_s=120)
+    except CommandFailed as failed:
+        raise Fatal(str(failed)) from failed
+
+
+def _mark(spec: GuestSpec) -> str:
+    return names.guest_id(spec.operation_id or "none")

@@ -1,0 +1,211 @@
+"""What we do with libvirt domains: look, define, start, stop. Every change looks first, so that it may be repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import libvirt
+import structlog
+
+from hosts.drivers import names
+from hosts.drivers.errors import DriverError, GuestNotFound, Transient
+from hosts.drivers.libvirt import domain_xml
+from hosts.drivers.libvirt.connection import Connection
+from hosts.drivers.libvirt.domain_xml import NAMESPACE, Mark
+from hosts.drivers.libvirt.options import Options
+from hosts.drivers.specs import GuestState, PowerState
+
+log = structlog.get_logger(__name__)
+_POWER = {
+    libvirt.VIR_DOMAIN_NOSTATE: PowerState.NOSTATE,
+    libvirt.VIR_DOMAIN_RUNNING: PowerState.RUNNING,
+    libvirt.VIR_DOMAIN_BLOCKED: PowerState.RUNNING,
+    libvirt.VIR_DOMAIN_PAUSED: PowerState.PAUSED,
+    libvirt.VIR_DOMAIN_SHUTDOWN: PowerState.SHUTDOWN,
+    libvirt.VIR_DOMAIN_SHUTOFF: PowerState.SHUTDOWN,
+    libvirt.VIR_DOMAIN_CRASHED: PowerState.CRASHED,
+    libvirt.VIR_DOMAIN_PMSUSPENDED: PowerState.SUSPENDED,
+}
+_UNDEFINE = (
+    libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+    | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+    | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
+    | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
+)
+ASK_AGAIN_S = 10.0  # a guest that is still booting overhears the first press of its button
+
+
+class Domains:
+    """The domains of one host."""
+
+    def __init__(self, connection: Connection, options: Options) -> None:
+        self._connection = connection
+        self._options = options
+
+    def states(self) -> Sequence[GuestState]:
+        """Every domain with our marker."""
+
+        def look(connection: libvirt.virConnect) -> list[GuestState]:
+            found = (_state(domain) for domain in connection.listAllDomains())
+            return [state for state in found if state is not None and state.epoch >= 0]
+
+        return self._connection.ask("listing guests", look)
+
+    def running(self) -> int:
+        """How many domains run, ours or not."""
+        return self._connection.ask("counting guests", lambda connection: int(connection.numOfDomains()))
+
+    def state(self, guest_id: str) -> GuestState:
+        """One domain; ``epoch`` is -1 without our marker. Raises GuestNotFound."""
+
+        def look(connection: libvirt.virConnect) -> GuestState | None:
+            return _state(connection.lookupByUUIDString(names.guest_id(guest_id)))
+
+        state = self._connection.ask(f"looking at {guest_id}", look)
+        if state is None:
+            raise GuestNotFound(f"no guest {guest_id} on this host")
+        return state
+
+    def exists(self, guest_id: str) -> bool:
+        return self._connection.ask(
+            f"looking for {guest_id}", lambda connection: _find(connection, guest_id) is not None
+        )
+
+    def is_running(self, guest_id: str) -> bool:
+        def look(connection: libvirt.virConnect) -> bool:
+            domain = _find(connection, guest_id)
+            return domain is not None and bool(domain.isActive())
+
+        return self._connection.ask(f"looking at {guest_id}", look)
+
+    def started_by(self, guest_id: str) -> str:
+        """The operation that made the running guest's definition; "" when it does not run."""
+
+        def look(connection: libvirt.virConnect) -> str:
+            domain = _find(connection, guest_id)
+            mark = _mark(domain) if domain is not None and domain.isActive() else None
+            return mark.operation_id if mark else ""
+
+        return self._connection.ask(f"looking at {guest_id}", look)
+
+    def define(self, guest_id: str, xml: str, epoch: int) -> None:
+        """The persistent definition is ``xml``; a running guest keeps its devices and learns its ``epoch``."""
+
+        def act(connection: libvirt.virConnect) -> None:
+            domain = connection.defineXML(xml)
+            if not domain.isActive():
+                return
+            mark = _mark(domain)
+            if mark is not None and mark.epoch != epoch:
+                text = domain_xml.mark_xml(Mark(mark.id, epoch, mark.operation_id, mark.name))
+                _set_mark(domain, text)
+
+        self._connection.change(f"defining {guest_id}", act)
+
+    def start(self, guest_id: str) -> None:
+        """The guest runs. Raises GuestNotFound, Fatal (QEMU would not start), Transient."""
+
+        def act(connection: libvirt.virConnect) -> None:
+            domain = connection.lookupByUUIDString(guest_id)
+            if not domain.isActive():
+                domain.create()
+
+        self._connection.change(f"starting {guest_id}", act, deadline_s=self._options.start_deadline_s)
+
+    def stop(self, guest_id: str) -> None:
+        """The guest does not run: its process is asked to end, then forced."""
+
+        def act(connection: libvirt.virConnect) -> None:
+            domain = _find(connection, guest_id)
+            if domain is None or not domain.isActive():
+                return
+            try:
+                domain.destroyFlags(libvirt.VIR_DOMAIN_DESTROY_GRACEFUL)
+            except libvirt.libvirtError as error:
+                if not domain.isActive():
+                    return
+                log.info("guest's process did not end by itself", guest_id=guest_id, problem=str(error))
+                domain.destroy()
+
+        deadline_s = self._options.deadline_s + self._options.graceful_s
+        self._connection.change(f"stopping {guest_id}", act, deadline_s=deadline_s)
+
+    def shut_down(self, guest_id: str, *, timeout_s: float) -> bool:
+        """Press the guest's power button, again every 10 s, until the time is over; True when it is off."""
+        left = timeout_s
+        while left > 0 and self.is_running(guest_id):
+            self._press_power_button(guest_id)
+            if self._connection.wait_until(lambda: not self.is_running(guest_id), timeout_s=min(left, ASK_AGAIN_S)):
+                return True
+            left -= ASK_AGAIN_S
+        return not self.is_running(guest_id)
+
+    def undefine(self, guest_id: str) -> None:
+        """libvirt does not know the guest any more."""
+
+        def act(connection: libvirt.virConnect) -> None:
+            domain = _find(connection, guest_id)
+            if domain is not None and domain.isPersistent():
+                _undefine(domain)
+
+        self._connection.change(f"undefining {guest_id}", act)
+
+    def _press_power_button(self, guest_id: str) -> None:
+        def act(connection: libvirt.virConnect) -> None:
+            domain = _find(connection, guest_id)
+            if domain is not None and domain.isActive():
+                domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
+
+        try:
+            self._connection.change(f"asking {guest_id} to shut down", act)
+        except Transient:
+            raise
+        except DriverError as problem:  # it cannot be asked (paused, say): it will be forced
+            log.info("guest could not be asked to shut down", guest_id=guest_id, problem=str(problem))
+
+
+def _find(connection: libvirt.virConnect, guest_id: str) -> libvirt.virDomain | None:
+    try:
+        return connection.lookupByUUIDString(names.guest_id(guest_id))
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+            return None
+        raise
+
+
+def _state(domain: libvirt.virDomain) -> GuestState | None:
+    """None when the domain went away while we looked."""
+    try:
+        power = _POWER.get(domain.state()[0], PowerState.NOSTATE)
+        mark = _mark(domain)
+        if mark is None:
+            return GuestState(domain.UUIDString(), power, name=domain.name())
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+            return None
+        raise
+    return GuestState(mark.id, power, mark.epoch, mark.name)
+
+
+def _mark(domain: libvirt.virDomain) -> Mark | None:
+    try:
+        text = domain.metadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, NAMESPACE, libvirt.VIR_DOMAIN_AFFECT_CURRENT)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN_METADATA:
+            return None
+        raise
+    return domain_xml.read_mark(text)
+
+
+def _set_mark(domain: libvirt.virDomain, text: str) -> None:
+    kind, live = libvirt.VIR_DOMAIN_METADATA_ELEMENT, libvirt.VIR_DOMAIN_AFFECT_LIVE
+    domain.setMetadata(kind, text, "cloud", NAMESPACE, live)
+
+
+def _undefine(domain: libvirt.virDomain) -> None:
+    try:
+        domain.undefineFlags(_UNDEFINE)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() not in (libvirt.VIR_ERR_INVALID_ARG, libvirt.VIR_ERR_NO_SUPPORT):
+            raise
+        domain.undefine()  # libvirt's test driver, and daemons older than a flag

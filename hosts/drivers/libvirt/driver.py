@@ -1,0 +1,100 @@
+"""The libvirt driver: each verb is told in a file of its own; here they are only gathered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from threading import Lock
+
+import structlog
+
+from hosts.drivers.base import ConsoleLogged, Driver, ImageSource, Rebooting
+from hosts.drivers.errors import DriverError
+from hosts.drivers.libvirt import console_log, destroy, files, inventory, power, spawn
+from hosts.drivers.libvirt.host import LibvirtHost, assemble
+from hosts.drivers.libvirt.inventory import Machine
+from hosts.drivers.libvirt.options import parse
+from hosts.drivers.libvirt.ports import Plumbing
+from hosts.drivers.specs import GuestRef, GuestSpec, GuestState, HostInventory, Step
+
+log = structlog.get_logger(__name__)
+
+
+class LibvirtDriver(Driver, Rebooting, ConsoleLogged):
+    """One host under one libvirtd."""
+
+    name = "libvirt"
+
+    def __init__(self, host: LibvirtHost) -> None:
+        self.host = host
+        self._machine: Machine | None = None
+        self._looking = Lock()
+
+    def start(self) -> None:
+        """Open the connection (or keep trying) and let libvirt learn about QEMU now, not at the first guest."""
+        self.host.connection.start(self._reread)
+        try:
+            self._look()
+        except DriverError as problem:
+            log.warning("hypervisor is not ready", problem=str(problem))
+
+    def close(self) -> None:
+        self.host.connection.close()
+
+    def on_change(self, callback: Callable[[str], None]) -> None:
+        self.host.connection.listen(callback)
+
+    def inventory(self) -> HostInventory:
+        return inventory.inventory(self.host, self._look())
+
+    def list(self) -> Sequence[GuestState]:
+        return self.host.domains.states()
+
+    def state(self, guest_id: str) -> GuestState:
+        return self.host.domains.state(guest_id)
+
+    def spawn(self, spec: GuestSpec) -> Sequence[Step]:
+        return spawn.steps(self.host, spec)
+
+    def destroy(self, ref: GuestRef) -> Sequence[Step]:
+        return destroy.steps(self.host, ref)
+
+    def power_on(self, spec: GuestSpec) -> Sequence[Step]:
+        return power.on(self.host, spec)
+
+    def power_off(self, ref: GuestRef, *, timeout_s: int = 0) -> Sequence[Step]:
+        return power.off(self.host, ref, timeout_s)
+
+    def reboot(self, spec: GuestSpec, *, hard: bool, timeout_s: int = 60) -> Sequence[Step]:
+        return power.reboot(self.host, spec, hard=hard, timeout_s=timeout_s)
+
+    def console_log(self, guest_id: str, *, max_bytes: int = 102400) -> bytes:
+        if not self.host.disks.folder(guest_id).is_dir():
+            self.host.domains.state(guest_id)  # raises GuestNotFound
+        return console_log.tail(self.host.console_log(guest_id), max_bytes)
+
+    def leftovers(self, known: frozenset[str]) -> Sequence[str]:
+        return destroy.leftovers(self.host, known)
+
+    def _look(self) -> Machine:
+        with self._looking:
+            if self._machine is None:
+                self._machine = inventory.look(self.host)
+            return self._machine
+
+    def _reread(self) -> None:
+        """After a reconnection events may have been missed: every guest may have changed."""
+        for state in self.list():
+            self.host.connection.announce(state.id)
+
+
+def make(
+    options: Mapping[str, object],
+    images: ImageSource | None,
+    state_dir: Path,
+    underlay_address: str,
+    plumbing: Plumbing | None = None,
+) -> LibvirtDriver:
+    """For the registry."""
+    del underlay_address
+    return LibvirtDriver(assemble(parse(options), images, files.private_folder(state_dir), plumbing))

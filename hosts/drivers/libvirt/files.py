@@ -49,6 +49,8 @@ def sync(path: Path) -> None:
 
 
 def private_folder(path: Path) -> Path:
-    """``path`` exists, for its owner alone (0700)."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """``path`` exists, for its owner alone (0700); so are the folders above it that had to be made."""
+    if not path.is_dir():
+        private_folder(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
     return path

@@ -1,0 +1,203 @@
+"""The libvirt driver on a real libvirtd and QEMU: from nothing to a running guest, and back to nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("libvirt")
+
+from deploy import hosts
+from deploy.hosts.layout import Host
+from hosts.drivers import registry
+from hosts.drivers.errors import Fatal
+from hosts.drivers.libvirt.driver import LibvirtDriver
+from hosts.drivers.specs import DiskSpec, GuestSpec, PowerState
+from hosts.drivers.steps import run, run_all
+from tests.drivers import boot_sector, build
+from tests.drivers.build import ImagesInMemory, ref
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(os.geteuid() != 0 or shutil.which("libvirtd") is None, reason="needs root and libvirtd"),
+]
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    place = tmp_path_factory.mktemp("libvirt")
+    yield hosts.up(place, ["compute1"], start=True)[0]
+    hosts.down(place, purge=True)
+
+
+@pytest.fixture
+def images() -> ImagesInMemory:
+    return ImagesInMemory()
+
+
+@pytest.fixture
+def driver(machine: Host, tmp_path: Path, images: ImagesInMemory) -> Iterator[LibvirtDriver]:
+    made = registry.make("libvirt", {"uri": machine.uri, "network": "none", "share": 0.5}, images, tmp_path)
+    assert isinstance(made, LibvirtDriver)
+    made.start()
+    yield made
+    for guest in made.list():
+        run_all(made.destroy(build.GuestRef(guest.id, guest.epoch)))
+    made.close()
+
+
+@pytest.fixture
+def spec(images: ImagesInMemory) -> GuestSpec:
+    image = images.add(boot_sector.image())
+    disks = (build.root(image), DiskSpec("ephemeral", 0, "vdb", 1), DiskSpec("swap", 0, "vdc", 0, size_mb=64))
+    return build.guest(disks=disks, config_drive=build.config_drive())
+
+
+def again(spec: GuestSpec) -> GuestSpec:
+    return dataclasses.replace(spec, operation_id=str(uuid.uuid4()))
+
+
+def eventually(is_so: Callable[[], bool], within_s: float = 15) -> bool:
+    end = time.monotonic() + within_s
+    while not is_so() and time.monotonic() < end:
+        time.sleep(0.05)
+    return is_so()
+
+
+def hellos(driver: LibvirtDriver, spec: GuestSpec) -> int:
+    return driver.console_log(spec.id).count(boot_sector.HELLO)
+
+
+def test_the_whole_road(driver: LibvirtDriver, spec: GuestSpec, tmp_path: Path) -> None:
+    run_all(driver.spawn(spec))
+    assert driver.state(spec.id).power == PowerState.RUNNING
+    assert driver.state(spec.id).epoch == 1
+    assert eventually(lambda: hellos(driver, spec) == 1), driver.console_log(spec.id)
+
+    run_all(driver.power_off(ref(spec)))
+    assert driver.state(spec.id).power == PowerState.SHUTDOWN
+
+    run_all(driver.power_on(again(spec)))
+    assert driver.state(spec.id).power == PowerState.RUNNING
+    assert eventually(lambda: hellos(driver, spec) == 2)
+
+    run_all(driver.destroy(ref(spec)))
+    assert driver.list() == []
+    assert driver.leftovers(frozenset()) == []
+    assert list(tmp_path.rglob(f"*{spec.id}*")) == []
+
+
+def test_a_guest_that_is_asked_switches_itself_off(driver: LibvirtDriver, spec: GuestSpec) -> None:
+    run_all(driver.spawn(spec))
+    assert eventually(lambda: hellos(driver, spec) == 1)
+    began = time.monotonic()
+
+    ask, force = driver.power_off(ref(spec), timeout_s=30)
+    run(ask)
+
+    assert driver.state(spec.id).power == PowerState.SHUTDOWN
+    assert time.monotonic() - began < 8  # an event woke us, not the end of the time
+    run(force)
+
+
+def test_soft_and_hard_reboot_boot_once_each_however_often_delivered(driver: LibvirtDriver, spec: GuestSpec) -> None:
+    run_all(driver.spawn(spec))
+    assert eventually(lambda: hellos(driver, spec) == 1)
+
+    soft = again(spec)
+    run_all(driver.reboot(soft, hard=False, timeout_s=20))
+    assert eventually(lambda: hellos(driver, spec) == 2)
+    run_all(driver.reboot(soft, hard=False, timeout_s=20))
+
+    hard = again(spec)
+    run_all(driver.reboot(hard, hard=True))
+    run_all(driver.reboot(hard, hard=True))
+    assert eventually(lambda: hellos(driver, spec) == 3)
+    assert driver.state(spec.id).power == PowerState.RUNNING
+
+
+def test_events_tell_of_a_guest_that_went_away(driver: LibvirtDriver, spec: GuestSpec, machine: Host) -> None:
+    heard: list[str] = []
+    driver.on_change(heard.append)
+    run_all(driver.spawn(spec))
+
+    virsh(machine, "destroy", f"instance-{spec.id}")
+
+    assert eventually(lambda: spec.id in heard and driver.state(spec.id).power == PowerState.SHUTDOWN)
+
+
+def test_the_domain_has_exactly_the_planned_disks_and_no_port_open(
+    driver: LibvirtDriver, spec: GuestSpec, machine: Host
+) -> None:
+    nasty = dataclasses.replace(
+        spec, name="x</name><devices><disk type='file'><source file='/c'/></disk></devices><name>"
+    )
+    run_all(driver.spawn(nasty))
+
+    block = virsh(machine, "domblklist", "--details", f"instance-{spec.id}")
+    listening = subprocess.run([*machine.enter, "ss", "-ltnp"], capture_output=True, text=True, check=True).stdout
+    assert [line.split()[2] for line in block.splitlines()[2:] if line.strip()] == ["vda", "vdb", "vdc", "vdz"]
+    assert "qemu" not in listening
+
+
+def test_files_are_for_their_owner_alone(driver: LibvirtDriver, spec: GuestSpec, tmp_path: Path) -> None:
+    run_all(driver.spawn(spec))
+
+    open_to_others = [path for path in tmp_path.rglob("*") if path.stat().st_mode & 0o077 and not path.is_socket()]
+
+    assert open_to_others == []
+
+
+def test_a_disk_that_pretends_to_be_qcow2_stays_raw(driver: LibvirtDriver, spec: GuestSpec, tmp_path: Path) -> None:
+    """S04: the guest writes a qcow2 header with a foreign file into its raw disk; nothing ever looks at it."""
+    run_all(driver.spawn(spec))
+    run_all(driver.power_off(ref(spec)))
+    canary = tmp_path / "canary.qcow2"
+    subprocess.run(
+        ["qemu-img", "create", "-q", "-f", "qcow2", "-u", "-b", "/etc/hostname", "-F", "raw", canary, "1M"], check=True
+    )
+    with driver.host.disks.path(spec.id, "vdb").open("r+b") as disk:
+        disk.write(canary.read_bytes())
+
+    run_all(driver.power_on(again(spec)))
+
+    live = driver.host.connection.ask("xml", lambda c: c.lookupByUUIDString(spec.id).XMLDesc())
+    assert "/etc/hostname" not in live
+    assert driver.state(spec.id).power == PowerState.RUNNING
+
+
+def test_a_bad_image_is_refused_before_a_disk_exists(
+    driver: LibvirtDriver, images: ImagesInMemory, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.qcow2"
+    subprocess.run(
+        ["qemu-img", "create", "-q", "-f", "qcow2", "-u", "-b", "/etc/passwd", "-F", "raw", bad, "1M"], check=True
+    )
+    spec = build.guest(disks=(build.root(images.add(bad.read_bytes(), "qcow2")),))
+
+    with pytest.raises(Fatal, match="backing file"):
+        run_all(driver.spawn(spec))
+
+    assert driver.leftovers(frozenset()) == []
+
+
+def test_the_inventory_is_of_this_machine(driver: LibvirtDriver) -> None:
+    totals = driver.inventory()
+
+    assert totals.vcpus == os.cpu_count()
+    assert totals.ram_mb > 100
+    assert totals.disk_gb > 0
+    assert totals.hypervisor_version > 5_000_000
+    assert "q35" in totals.machine_types
+
+
+def virsh(machine: Host, *command: str) -> str:
+    return subprocess.run(["virsh", "-c", machine.uri, *command], capture_output=True, text=True, check=True).stdout

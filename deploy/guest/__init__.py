@@ -1,0 +1,8 @@
+"""A small guest image of our own, made from Debian packages: for demonstration, tests, and where nothing can be downloaded."""
+
+from __future__ import annotations
+
+from deploy.guest.build import BUILD_FAILURES, DEFAULT_CACHE, build
+from deploy.guest.packages import BuildFailed
+
+__all__ = ["BUILD_FAILURES", "DEFAULT_CACHE", "BuildFailed", "build"]

@@ -6,9 +6,11 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from integrations.images import store
+from computecloud.conf import conf
+from integrations.images import store, uploads
 from operations.models import QuotaGate
 from tests.support import disks
 from tests.support.auth import PROJECT_A, PROJECT_ADMIN, PROJECT_B
@@ -104,18 +106,7 @@ def test_over_quota_is_refused_before_anything_is_written(cloud: Cloud, image_st
 def test_an_upload_may_not_be_larger_than_the_site_allows(
     cloud: Cloud, image_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from integrations.images import uploads
-
-    small = type(
-        "Small",
-        (),
-        {
-            "image_max_bytes": 1000,
-            "image_max_virtual_bytes": 2**40,
-            "image_allow_vmdk": False,
-            "image_require_format_match": True,
-        },
-    )
+    small = msgspec.structs.replace(conf(), image_max_bytes=1000)
     monkeypatch.setattr(uploads, "conf", lambda: small)
     made = make(cloud.as_member, disk_format="raw")
     assert fill(cloud.as_member, made["id"], b"x" * 1001).status_code == 413
@@ -175,9 +166,8 @@ def test_nobody_names_a_place_or_an_id_that_is_a_path(cloud: Cloud) -> None:
         assert change(person, made["id"], replace("locations", [place])).status_code == 403
         assert person.post(V2, {"name": "x", "locations": [place]}).status_code == 403
         assert person.post(V2, {"name": "x", "direct_url": "file:///x"}).status_code == 403
-    imported = cloud.as_member.post(
-        f"{V2}/{made['id']}/import", {"method": {"name": "web-download", "uri": "http://127.0.0.1:6379/"}}
-    )
+    method = {"name": "web-download", "uri": "http://127.0.0.1:6379/"}
+    imported = cloud.as_member.post(f"{V2}/{made['id']}/import", {"method": method})
     assert imported.status_code == 400
 
 
@@ -193,9 +183,12 @@ def test_a_chosen_id_can_be_taken_once_only_even_after_deletion(cloud: Cloud) ->
 @pytest.mark.parametrize(
     "body",
     [
-        {"disk_format": "wrong"}, {"container_format": "wrong"}, {"visibility": "everybody"}, {"min_disk": -1}, {"min_ram": "1"},
-        {"min_disk": 2**31}, {"name": "x" * 256}, {"protected": "yes"}, {"tags": ["x" * 256]}, {"tags": "x"}, {"custom": 1},
-        {"custom": None}, {"custom": {"a": "b"}}, {"x" * 256: "y"}, {"custom": "x" * 65536}, {"kernel_id": "k"}, {"": "y"}, [], "x", None,
+        {"disk_format": "wrong"}, {"container_format": "wrong"}, {"visibility": "everybody"},
+        {"min_disk": -1}, {"min_ram": "1"},
+        {"min_disk": 2**31}, {"name": "x" * 256}, {"protected": "yes"}, {"tags": ["x" * 256]}, {"tags": "x"},
+        {"custom": 1},
+        {"custom": None}, {"custom": {"a": "b"}}, {"x" * 256: "y"}, {"custom": "x" * 65536},
+        {"kernel_id": "k"}, {"": "y"}, [], "x", None,
     ],
 )  # fmt: skip
 def test_wrong_wishes_are_answered_400(cloud: Cloud, body: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from computecloud.core.errors import CloudError, Invalid, UnsupportedMedia
+from computecloud.core.errors import Invalid, UnsupportedMedia
 from computecloud.http.answers import empty
 from computecloud.http.views import ServiceViewSet
 from integrations.images import facade, records, store
@@ -22,7 +22,7 @@ DRAINED = 64 * 1024**2
 _RANGE = re.compile(r"^bytes=(\d{1,18})-(\d{0,18})$|^bytes=-(\d{1,18})$")
 
 
-class RangeNotSatisfiable(CloudError):
+class RangeRefused(Invalid):
     status = 416
     message = "The range cannot be satisfied; the image has {size} bytes."
 
@@ -64,7 +64,8 @@ class ImageDataViewSet(ServiceViewSet):
 
 
 class Incoming:
-    """A request's body in pieces. Without a length (chunked) the server's own stream is read: Django would see nothing."""
+    """A request's body in pieces. Without a length (chunked) the server's own stream is read: Django
+    would see nothing."""
 
     def __init__(self, raw: Any) -> None:
         length = raw.META.get("CONTENT_LENGTH") or ""
@@ -111,13 +112,13 @@ def _span(wanted: str | None, size: int) -> tuple[int, int]:
         return 0, size - 1
     found = _RANGE.match(wanted.strip())
     if not found:
-        raise RangeNotSatisfiable(size=size)
+        raise RangeRefused(size=size)
     if found[3] is not None:
         first, last = max(size - int(found[3]), 0), size - 1
     else:
         first, last = int(found[1]), min(int(found[2] or size), size - 1)
     if not first <= last < size:
-        raise RangeNotSatisfiable(size=size)
+        raise RangeRefused(size=size)
     return first, last
 
 

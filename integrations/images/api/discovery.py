@@ -22,7 +22,7 @@ class DiscoveryViewSet(ServiceViewSet):
     policy = {
         "versions": "image:versions",
         "choices": "image:versions",
-        "schema": "image:schemas",
+        "show_schema": "image:schemas",
         "import_methods": "image:discovery",
         "stores": "image:discovery",
     }
@@ -33,7 +33,7 @@ class DiscoveryViewSet(ServiceViewSet):
     def choices(self, request: Any) -> HttpResponse:
         return answer({"versions": _versions()}, 300)
 
-    def schema(self, request: Any, name: str) -> HttpResponse:
+    def show_schema(self, request: Any, name: str) -> HttpResponse:
         if name not in DOCUMENTS:
             raise NotFound
         return answer(DOCUMENTS[name])

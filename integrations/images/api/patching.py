@@ -75,15 +75,7 @@ def apply(image: Image, operations: list[Op]) -> Change:
 def _operation(item: Any, *, old: bool) -> Op:
     if not isinstance(item, dict):
         raise Invalid("Operations must be JSON objects.")
-    if old:
-        kinds = [kind for kind in OPERATIONS if kind in item]
-        if len(kinds) != 1:
-            raise Invalid(f"Operation objects must contain only one member named {', '.join(OPERATIONS)}.")
-        kind, pointer = kinds[0], item[kinds[0]]
-    else:
-        kind, pointer = item.get("op"), item.get("path")
-        if kind not in OPERATIONS:
-            raise Invalid(f"Operations must be one of {', '.join(OPERATIONS)}.")
+    kind, pointer = _kind_and_pointer(item, old=old)
     name = _name(pointer)
     if name in READ_ONLY or name in FIXED:
         raise Forbidden(f"Attribute '{name}' is read-only.")
@@ -95,6 +87,17 @@ def _operation(item: Any, *, old: bool) -> Op:
         raise Invalid(f"Operation '{kind}' requires a member named 'value'.")
     check(_SCHEMAS.get(name, _PROPERTY), item["value"])
     return Op(kind, name, item["value"], old)
+
+
+def _kind_and_pointer(item: dict[str, Any], *, old: bool) -> tuple[str, Any]:
+    if old:
+        kinds = [kind for kind in OPERATIONS if kind in item]
+        if len(kinds) != 1:
+            raise Invalid(f"Operation objects must contain only one member named {', '.join(OPERATIONS)}.")
+        return kinds[0], item[kinds[0]]
+    if item.get("op") not in OPERATIONS:
+        raise Invalid(f"Operations must be one of {', '.join(OPERATIONS)}.")
+    return item["op"], item.get("path")
 
 
 def _name(pointer: Any) -> str:

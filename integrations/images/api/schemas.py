@@ -52,13 +52,13 @@ WRITABLE: dict[str, Schema] = {
         "type": ["null", "string"],
         "pattern": UUID,
         "is_base": False,
-        "description": "ID of image stored in Glance that should be used as the kernel when booting an AMI-style image.",
+        "description": "ID of the image that is used as the kernel when booting an AMI-style image.",
     },
     "ramdisk_id": {
         "type": ["null", "string"],
         "pattern": UUID,
         "is_base": False,
-        "description": "ID of image stored in Glance that should be used as the ramdisk when booting an AMI-style image.",
+        "description": "ID of the image that is used as the ramdisk when booting an AMI-style image.",
     },
 }
 _TEXTS = {

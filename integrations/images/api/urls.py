@@ -15,7 +15,7 @@ urlpatterns = [
     path("", DiscoveryViewSet.as_view({"get": "choices"})),
     path("versions", DiscoveryViewSet.as_view({"get": "versions"})),
     path("v2", DiscoveryViewSet.as_view({"get": "choices"})),
-    path("v2/schemas/<str:name>", DiscoveryViewSet.as_view({"get": "schema"})),
+    path("v2/schemas/<str:name>", DiscoveryViewSet.as_view({"get": "show_schema"})),
     path("v2/info/import", DiscoveryViewSet.as_view({"get": "import_methods"})),
     path("v2/info/stores", DiscoveryViewSet.as_view({"get": "stores"})),
     path("v2/images", ImageViewSet.as_view({"get": "list", "post": "create"})),

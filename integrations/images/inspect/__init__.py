@@ -56,10 +56,10 @@ def judge(window: Window, declared: str, rules: Rules) -> int | None:
     for finding in findings:
         if finding.refusal is not None:
             raise ContentRefused(f"The content is {finding.format} and cannot be used: {finding.refusal}")
-    finding = _the_one(findings, declared, window, rules)
-    if finding is not None and finding.format == "vmdk" and not rules.allow_vmdk:
+    one = _the_one(findings, declared, window, rules)
+    if one is not None and one.format == "vmdk" and not rules.allow_vmdk:
         raise ContentRefused("VMDK images are not allowed on this cloud")
-    size = finding.virtual_size if finding is not None else None
+    size = one.virtual_size if one is not None else None
     if size is None and declared in PLAIN and window.complete:
         size = window.size
     if size is not None and size > rules.max_virtual_bytes:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, Func, OuterRef, Q, Value
 
 from computecloud.core.actor import Actor
 from computecloud.core.ids import new_uuid
@@ -91,6 +91,27 @@ def _shared_with(actor: Actor, status: str | None = None) -> Q:
     if status is not None:
         members = members.filter(status=status)
     return Q(Exists(members), visibility=Visibility.SHARED)
+
+
+class PropertyText(Func):
+    """The text of one custom property, or null.
+
+    Django's own key transform compares JSON with JSON and takes a name of digits for the index of an array.
+    """
+
+    output_field = models.TextField()
+
+    def __init__(self, column: str, name: str) -> None:
+        super().__init__(F(column), Value(name, output_field=models.TextField()))
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        column, name = self.get_source_expressions()
+        (column_sql, column_params), (name_sql, name_params) = compiler.compile(column), compiler.compile(name)
+        sql = f"(SELECT value FROM json_each({column_sql}) WHERE key = {name_sql})"  # noqa: S608  # compiled parts only
+        return sql, (*column_params, *name_params)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        return self.as_sql(compiler, connection, template="(%(expressions)s::text)", arg_joiner=" ->> ", **extra)
 
 
 class Image(models.Model):

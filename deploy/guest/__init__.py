@@ -1,4 +1,4 @@
-"""A small guest image of our own, made from Debian packages: for demonstration, tests, and where nothing can be downloaded."""
+"""A small guest image of our own, made from Debian packages, for demonstration and tests."""
 
 from __future__ import annotations
 

@@ -20,20 +20,19 @@ HERE = Path(__file__).parent
 DEFAULT_CACHE = Path("/var/cache/computecloud/guest")
 BUILD_FAILURES = (BuildFailed, CommandFailed, ProgramMissing)
 MIB = 1024 * 1024
+SECTOR = 512
 BOOT_MIB = 32
 DISK_MIB = 96
 ROOT_AT_MIB = 1 + BOOT_MIB
 ROOT_LABEL = "cc-guest-root"  # the first program looks for it
-LARGEST_ROOT = (
-    "2T"  # as a partition table of this kind; room is kept for the tables of a file system that grows to this
-)
+LARGEST_ROOT = "2T"  # as the partition table's; room is kept for the tables of a file system that grows so far
 BLOCK = 4096
 EMPTY_FOLDERS = ("dev", "proc", "sys", "run", "tmp", "root", "mnt", "var/lib", "etc/dropbear", "home/computecloud")
 APPLETS_LEFT_OUT = frozenset({"dpkg", "dpkg-deb", "rpm", "rpm2cpio", "bc", "dc", "busybox"})
 
 
 def build(out: Path, *, cache: Path = DEFAULT_CACHE) -> bool:
-    """Make the image ``out`` (qcow2, compressed, about 20 MB); False when it was there already, made of the same inputs.
+    """Make the image ``out`` (qcow2, compressed, 18 MB); False when it was there, made of the same inputs.
 
     ``cache`` keeps the kernel package and the last images. Needs root, for the owners of the files in the image.
     Raises one of BUILD_FAILURES.
@@ -147,7 +146,8 @@ def _copy_modules(tree: Path, modules: Modules) -> None:
 
 def _partition(disk: Path) -> None:
     """A master boot record with a bootable FAT partition and a Linux one to the end."""
-    layout = f"label: dos\nstart={MIB // 512}, size={BOOT_MIB * MIB // 512}, type=c, bootable\nstart={ROOT_AT_MIB * MIB // 512}, type=83\n"
+    boot = f"start={MIB // SECTOR}, size={BOOT_MIB * MIB // SECTOR}, type=c, bootable"
+    layout = f"label: dos\n{boot}\nstart={ROOT_AT_MIB * MIB // SECTOR}, type=83\n"
     run(["sfdisk", "--quiet", "--no-tell-kernel", "--no-reread", str(disk)], data=layout.encode())
     with disk.open("r+b") as file:
         file.write(packages.mbr().read_bytes()[:440])
@@ -156,8 +156,8 @@ def _partition(disk: Path) -> None:
 def _fill_boot(disk: Path, kernel: Path, initrd: Path) -> None:
     """Format the boot partition, copy kernel and initramfs, install the boot loader."""
     drive = f"{disk}@@{MIB}"
-    hidden = str(MIB // 512)
-    sectors = str(BOOT_MIB * MIB // 512)
+    hidden = str(MIB // SECTOR)
+    sectors = str(BOOT_MIB * MIB // SECTOR)
     run(["mformat", "-i", drive, "-v", "CCBOOT", "-T", sectors, "-h", "64", "-s", "32", "-H", hidden, "::"])
     run(["mcopy", "-i", drive, str(kernel), "::vmlinuz"])
     run(["mcopy", "-i", drive, str(initrd), "::initrd"])
@@ -169,21 +169,6 @@ def _fill_root(disk: Path, tree: Path) -> None:
     """Make the root file system with the tree in it; it can grow while mounted."""
     blocks = str((DISK_MIB - ROOT_AT_MIB) * MIB // BLOCK)
     extended = f"offset={ROOT_AT_MIB * MIB},resize={LARGEST_ROOT},lazy_itable_init=1,root_owner=0:0"
-    argv = [
-        "mke2fs",
-        "-q",
-        "-F",
-        "-t",
-        "ext4",
-        "-b",
-        str(BLOCK),
-        "-i",
-        "32768",
-        "-m",
-        "1",
-        "-O",
-        "^64bit",
-        "-J",
-        "size=4",
-    ]
+    argv = ["mke2fs", "-q", "-F", "-t", "ext4", "-b", str(BLOCK), "-i", "32768", "-m", "1"]
+    argv += ["-O", "^64bit", "-J", "size=4"]
     run([*argv, "-L", ROOT_LABEL, "-E", extended, "-d", str(tree), str(disk), blocks])

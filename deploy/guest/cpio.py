@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import stat
 from pathlib import Path
 
@@ -20,7 +19,7 @@ def initramfs(folder: Path) -> bytes:
 def _entry(path: Path, name: str, number: int) -> bytes:
     mode = path.lstat().st_mode
     if stat.S_ISLNK(mode):
-        return _record(name, number, mode, os.readlink(path).encode())
+        return _record(name, number, mode, str(path.readlink()).encode())
     if stat.S_ISREG(mode):
         return _record(name, number, mode, path.read_bytes())
     return _record(name, number, mode, b"")

@@ -120,7 +120,7 @@ http {{
         proxy_connect_timeout 5s;
         proxy_redirect off;
         error_page 413 @too_large;
-        error_page 502 503 504 @unavailable;
+        error_page 502 503 504 =503 @unavailable;
 
         location / {{ proxy_pass http://api; }}
         # The two dashboards are pages for people; all else speaks JSON.

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import os
-import subprocess
 import sys
 import time
 import xmlrpc.client
@@ -15,6 +13,7 @@ from typing import Any, cast
 
 from supervisor.xmlrpc import SupervisorTransport
 
+from computecloud.core.command import start_detached
 from deploy import pids
 from deploy.cloud import CHECKOUT, Cloud
 from deploy.files import write_private
@@ -75,7 +74,7 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 def _program(cloud: Cloud, process: Process) -> str:
     words = ["/bin/sh", str(CHECKOUT / "deploy" / "launch.sh"), str(cloud.run), process.name, *process.command]
     # The supervisor expands %(name)s in commands and environments, and splits commands as a shell would.
-    command = " ".join(_quoted(word) for word in words).replace("%", "%%")
+    command = " ".join(quoted(word) for word in words).replace("%", "%%")
     environment = ",".join(
         f'{name}="{value}"'.replace("%", "%%")
         for name, value in ({"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
@@ -101,7 +100,7 @@ stdout_logfile_backups=3
 """
 
 
-def _quoted(word: str) -> str:
+def quoted(word: str) -> str:
     return (
         word
         if all(letter.isalnum() or letter in "-_./=:@,+%" for letter in word)
@@ -114,11 +113,11 @@ class Supervisor:
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
-        transport = SupervisorTransport(None, None, serverurl=f"unix://{socket_file(cloud)}")
-        self._proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
 
     def _call(self, method: str, *arguments: Any) -> Any:
-        return getattr(self._proxy.supervisor, method)(*arguments)
+        transport = SupervisorTransport(None, None, serverurl=f"unix://{socket_file(self.cloud)}")
+        with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as proxy:
+            return getattr(proxy.supervisor, method)(*arguments)
 
     def answers(self) -> bool:
         """Whether our supervisord runs and listens."""
@@ -148,17 +147,12 @@ class Supervisor:
 
     def launch(self) -> None:
         """Start supervisord, which starts every process. Raises Failure when it does not come up."""
-        environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8", "HOME": "/root"}
         script = Path(sys.executable).parent / "supervisord"
         command = [
             "/bin/sh", str(CHECKOUT / "deploy" / "launch.sh"), str(self.cloud.run), NAME,
             sys.executable, str(script), "--nodaemon", "-c", str(config_file(self.cloud)),
         ]  # fmt: skip
-        with (self.cloud.log / "supervisor.out").open("ab") as out:
-            subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment,
-                start_new_session=True, cwd=CHECKOUT,
-            )  # fmt: skip
+        start_detached(command, log=self.cloud.log / "supervisor.out")
         wait_until(
             self.answers, 15, f"The supervisor does not start. See {self.cloud.log}/supervisor.log and supervisor.out."
         )

@@ -118,7 +118,7 @@ class Conf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     quota_network_security_group_rule: int = 100
 
     # --- compute hosts (role agent)
-    identities: list[str] = []  # identity.toml files this agent stands for
+    identities: list[str] = msgspec.field(default_factory=list)  # identity.toml files this agent stands for
     underlay_address: str = ""  # this host's address on the hosts' own network
     host_threads: int = 8
 

@@ -23,7 +23,7 @@ USE_I18N = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "identity.User"
 APPEND_SLASH = False
-DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024  # bodies are capped far lower at the door; the conductor takes lists
 
 OUR_APPS = [
     "operations",
@@ -129,3 +129,5 @@ LOGIN_URL = "/admin/login/"
 
 LOGGING = logs.configure(CONF.log_level)
 LOGGING_CONFIG = "logging.config.dictConfig"
+# Sessions, authentication and messages run inside computecloud.http.web, for pages only.
+SILENCED_SYSTEM_CHECKS = ["admin.E408", "admin.E409", "admin.E410"]

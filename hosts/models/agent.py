@@ -1,0 +1,51 @@
+"""The credential of an agent process: one for a real host, one for many simulated ones."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from hashlib import sha256
+
+from django.db import models
+from django.db.models.functions import Now
+
+from computecloud.core.ids import new_uuid
+
+
+def digest(secret: str) -> str:
+    return sha256(secret.encode()).hexdigest()
+
+
+class Agent(models.Model):
+    """Who may speak for its hosts. ``nonce`` changes at each start of the process: an older twin is refused (F33)."""
+
+    id = models.CharField(primary_key=True, max_length=36, default=new_uuid, editable=False)
+    secret_hash = models.CharField(max_length=64)
+    nonce = models.CharField(max_length=64, blank=True)
+    version = models.CharField(max_length=32, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    registered_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.id
+
+    def knows(self, secret: str) -> bool:
+        return hmac.compare_digest(self.secret_hash, digest(secret))
+
+    @classmethod
+    def enrol(cls) -> tuple[Agent, str]:
+        """A new agent and its secret, which is shown this once."""
+        secret = secrets.token_urlsafe(32)
+        return cls.objects.create(secret_hash=digest(secret)), secret
+
+
+class EnrolmentToken(models.Model):
+    """Buys one agent credential, once."""
+
+    token_hash = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.token_hash[:8]

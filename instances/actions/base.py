@@ -1,0 +1,194 @@
+"""What every verb shares: asking (policy, lock, state, operation), performing on a host, and finishing.
+
+A verb is one module with one ``Action``. ``request`` runs in the API, ``perform`` on the host (no ORM), ``finish`` in
+the conductor. The API, the admin and the workers use the same object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from computecloud.core.actor import Actor
+from computecloud.core.ids import new_uuid
+from computecloud.http import policy
+from hosts.drivers.base import Driver
+from hosts.drivers.specs import GuestRef, GuestSpec, PowerState, Step
+from instances.errors import InstanceInvalidState, InstanceIsLocked, InstanceNotFound
+from instances.models import Instance
+from instances.states import ENDS, VmState
+from operations import engine
+from operations.models import Operation
+from operations.models.operation import CONTROL, State, host_queue
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a host is told: an operation's facts and, where the verb needs it, the guest's whole spec."""
+
+    operation_id: str
+    verb: str
+    attempt: int
+    subject_id: str
+    host_id: str
+    epoch: int
+    args: dict[str, Any] = field(default_factory=dict)
+    spec: GuestSpec | None = None
+    last_attempt: bool = False
+
+    @property
+    def ref(self) -> GuestRef:
+        return GuestRef(id=self.subject_id, epoch=self.epoch, operation_id=self.operation_id)
+
+    def need_spec(self) -> GuestSpec:
+        if self.spec is None:
+            raise ValueError(f"{self.verb} came without a spec")
+        return self.spec
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a host answers. ``outcome``: done, failed (fatal, undone), retry (transient), or stopped (superseded)."""
+
+    outcome: str
+    power: int | None = None
+    code: int = 500
+    fault: str = ""
+    details: str = ""
+    result: dict[str, Any] | None = None
+
+
+class Action:
+    """One verb of a server. Subclasses set the class attributes and ``perform``."""
+
+    verb: ClassVar[str]
+    rule: ClassVar[str]
+    allowed_from: ClassVar[frozenset[VmState]] = frozenset()
+    with_spec: ClassVar[bool] = True  # the host gets the guest's whole spec
+    turns_power: ClassVar[bool | None] = None  # the intent it sets
+    ends_in: ClassVar[VmState | None] = None
+    ignores_lock: ClassVar[bool] = False
+    listed: ClassVar[bool] = True
+
+    # --- in the API
+
+    @classmethod
+    def request(cls, actor: Actor, instance: Instance, request_id: str = "", **args: Any) -> Operation:
+        """Accept the verb: one guarded UPDATE of the server, one operation, one bell. Raises Conflict, Forbidden."""
+        policy.authorize(actor, cls.rule, instance.project_id)
+        with transaction.atomic():
+            return cls.accept(actor, instance, request_id, args)
+
+    @classmethod
+    def accept(cls, actor: Actor, instance: Instance, request_id: str, args: dict[str, Any]) -> Operation:
+        operation_id = new_uuid()
+        operation = Operation(id=operation_id, verb=cls.verb, args=args, queue=cls.queue(instance))
+        changes: dict[str, Any] = {"open_operation": operation_id}
+        if cls.turns_power is not None:
+            changes["power_on"] = cls.turns_power
+        rows = Instance.objects.alive().filter(id=instance.id, open_operation__isnull=True)
+        if not cls.ignores_lock and not actor.is_admin:
+            rows = rows.filter(locked_by="")
+        if cls.allowed_from:
+            rows = rows.filter(vm_state__in=[state.value for state in cls.allowed_from])
+        if not rows.update(**instance.cache_for(operation, **changes)):
+            raise cls.refusal(actor, instance.id)
+        return engine.accept(
+            actor=actor,
+            request_id=request_id,
+            subject_kind="server",
+            subject_id=instance.id,
+            project_id=instance.project_id,
+            verb=cls.verb,
+            queue=operation.queue,
+            id=operation_id,
+            args=args,
+            host_id=instance.host_id,
+            host_name=instance.host.name if instance.host else "",
+            epoch=instance.owner_epoch,
+            listed=cls.listed,
+        )
+
+    @classmethod
+    def queue(cls, instance: Instance) -> str:
+        return host_queue(instance.host_id) if instance.host_id else CONTROL
+
+    @classmethod
+    def refusal(cls, actor: Actor, instance_id: str) -> Exception:
+        """Why the guarded update touched no row, in Nova's words."""
+        instance = Instance.objects.alive().filter(id=instance_id).first()
+        if instance is None:
+            return InstanceNotFound(instance_id=instance_id)
+        if instance.is_locked and not cls.ignores_lock and not actor.is_admin:
+            return InstanceIsLocked(instance_id=instance_id)
+        if cls.allowed_from and VmState(instance.vm_state) not in cls.allowed_from:
+            return InstanceInvalidState(
+                verb=cls.verb, instance_id=instance_id, attribute="vm_state", state=instance.vm_state
+            )
+        return InstanceInvalidState(
+            verb=cls.verb, instance_id=instance_id, attribute="task_state", state=instance.task_state
+        )
+
+    # --- on the host
+
+    def perform(self, driver: Driver, order: Order) -> Sequence[Step]:
+        """The ensure-steps of this verb."""
+        raise NotImplementedError
+
+    # --- in the conductor
+
+    @classmethod
+    def finish(cls, operation: Operation, instance: Instance, report: Report) -> None:
+        """Close the operation and settle the server, in one transaction (the caller's)."""
+        if report.outcome == "done":
+            cls.succeed(operation, instance, report)
+        else:
+            cls.fail(operation, instance, report)
+
+    @classmethod
+    def succeed(cls, operation: Operation, instance: Instance, report: Report) -> None:
+        if not engine.close(operation, State.SUCCEEDED, result=report.result):
+            return
+        changes: dict[str, Any] = {"open_operation": None, **cls.observed(report)}
+        ends = cls.ends_in or ENDS.get(cls.verb)
+        if ends is not None:
+            changes["settled"] = ends.value
+        cls.settle(operation, instance, **changes, **cls.on_success(operation, instance))
+
+    @classmethod
+    def on_success(cls, operation: Operation, instance: Instance) -> dict[str, Any]:
+        """Further columns to set when it succeeded."""
+        return {}
+
+    @classmethod
+    def fail(cls, operation: Operation, instance: Instance, report: Report) -> None:
+        """By default the server stays where it was settled, with a fault that says why."""
+        if engine.close(operation, State.FAILED, fault_code=report.code, fault=report.fault, details=report.details):
+            cls.settle(operation, instance, open_operation=None, **cls.observed(report), **cls.fault(report))
+
+    @staticmethod
+    def observed(report: Report) -> dict[str, Any]:
+        if report.power is None:
+            return {}
+        return {"observed_power": PowerState(report.power).value, "observed_at": Now()}
+
+    @staticmethod
+    def fault(report: Report) -> dict[str, Any]:
+        return {
+            "fault_code": report.code,
+            "fault_message": report.fault[:255],
+            "fault_details": report.details[:4000],
+            "fault_at": Now(),
+        }
+
+    @staticmethod
+    def settle(operation: Operation, instance: Instance, **changes: Any) -> bool:
+        """Write the server's columns, guarded by its open operation: a newer one (delete) keeps what it wrote."""
+        return bool(
+            Instance.objects.filter(id=instance.id, open_operation=operation.id).update(**instance.cache(None, **changes))
+        )
+

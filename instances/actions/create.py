@@ -1,0 +1,236 @@
+"""Create: the request with its quota and rows, the placement's commit, the steps on the host, and the end of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from django.db import transaction
+from django.db.models.functions import Now
+
+from computecloud.core.actor import Actor
+from computecloud.core.ids import new_uuid
+from hosts.drivers.base import Driver
+from hosts.drivers.specs import Step
+from hosts.models import Host
+from instances.actions.base import Action, Order, Report
+from instances.models import Instance, InstanceTag
+from instances.states import VmState
+from integrations.images.facade import Image
+from integrations.networks import facade as networks
+from integrations.networks.facade import PortPlan
+from operations import engine, sealed
+from operations.models import Operation, QuotaGate
+from operations.models.operation import State
+from scheduling import claims, dispatch
+
+MOST_HOSTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class FlavorSnapshot:
+    """A flavor's figures as they are at boot."""
+
+    id: str
+    name: str
+    vcpus: int
+    ram_mb: int
+    disk_gb: int
+    ephemeral_gb: int = 0
+    swap_mb: int = 0
+    extra_specs: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRequest:
+    """What a client asked for, whatever microversion it spoke: already validated, references resolved."""
+
+    name: str
+    flavor: FlavorSnapshot
+    image: Image | None
+    count: int = 1
+    min_count: int = 1
+    description: str | None = None
+    hostname: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    key_name: str | None = None
+    public_key: str = ""
+    user_data: str | None = None
+    config_drive: bool = False
+    disk_config: str = "MANUAL"
+    access_ip_v4: str = ""
+    access_ip_v6: str = ""
+    availability_zone: str | None = None
+    forced_host: str | None = None  # a host's name: the scheduler's filters still apply
+    forced_node: str | None = None
+    security_groups: tuple[str, ...] = ("default",)
+    networks: tuple[PortPlan, ...] = ()
+    scheduler_hints: dict[str, Any] = field(default_factory=dict)
+    server_group_id: str | None = None
+    block_devices: tuple[dict[str, Any], ...] = ()
+    trusted_image_certificates: list[str] | None = None
+    admin_password: str | None = None
+
+
+class Create(Action):
+    """Build a server: quota and rows now, the rest by the scheduler and a host."""
+
+    verb = "create"
+    rule = "os_compute_api:servers:create"
+
+    # --- in the API
+
+    @classmethod
+    def submit(cls, actor: Actor, wanted: CreateRequest, request_id: str = "") -> list[Instance]:
+        """Accept one server or many, all within quota or none. Raises OverQuota."""
+        rows = [cls._row(actor, wanted, number) for number in range(wanted.count)]
+        reservation = f"r-{new_uuid()[:8]}"
+        with transaction.atomic():
+            QuotaGate.add(rows[0].project_id, {name: n * wanted.count for name, n in rows[0].quota().items()})
+            for row in rows:
+                row.reservation_id = reservation
+                row.save(force_insert=True)
+                if wanted.tags:
+                    InstanceTag.objects.bulk_create([InstanceTag(instance=row, tag=tag) for tag in wanted.tags])
+                cls._accept(actor, row, wanted, request_id)
+        return rows
+
+    @classmethod
+    def _row(cls, actor: Actor, wanted: CreateRequest, number: int) -> Instance:
+        flavor = wanted.flavor
+        many = wanted.count > 1
+        name = f"{wanted.name}-{number + 1}" if many else wanted.name
+        hostname = wanted.hostname or hostname_of(name)
+        instance = Instance(
+            project_id=actor.project_id or "",
+            user_id=actor.user_id,
+            name=name,
+            description=wanted.description,
+            hostname=f"{hostname}-{number + 1}" if many and wanted.hostname else hostname,
+            launch_index=number,
+            flavor_id=flavor.id,
+            flavor_name=flavor.name,
+            vcpus=flavor.vcpus,
+            ram_mb=flavor.ram_mb,
+            disk_gb=flavor.disk_gb,
+            ephemeral_gb=flavor.ephemeral_gb,
+            swap_mb=flavor.swap_mb,
+            extra_specs=dict(flavor.extra_specs),
+            image_id=wanted.image.id if wanted.image else "",
+            image_properties=dict(wanted.image.properties) if wanted.image else {},
+            key_name=wanted.key_name,
+            public_key=wanted.public_key,
+            user_data=wanted.user_data,
+            config_drive=wanted.config_drive,
+            disk_config=wanted.disk_config,
+            metadata=dict(wanted.metadata),
+            access_ip_v4=wanted.access_ip_v4,
+            access_ip_v6=wanted.access_ip_v6,
+            pinned_zone=wanted.availability_zone,
+            scheduler_hints=dict(wanted.scheduler_hints),
+            server_group_id=wanted.server_group_id,
+            trusted_image_certificates=wanted.trusted_image_certificates,
+            network_wishes=msgspec.to_builtins(wanted.networks),
+            security_groups=list(wanted.security_groups),
+            block_devices=list(wanted.block_devices),
+            open_operation=new_uuid(),
+            task_state="scheduling",
+        )
+        return instance
+
+    @classmethod
+    def _accept(cls, actor: Actor, row: Instance, wanted: CreateRequest, request_id: str) -> Operation:
+        args: dict[str, Any] = {}
+        if wanted.forced_host or wanted.forced_node:
+            args["forced_host"] = wanted.forced_host or wanted.forced_node
+        secret = sealed.seal({"admin_password": wanted.admin_password}) if wanted.admin_password else None
+        return engine.accept(
+            actor=actor,
+            request_id=request_id,
+            subject_kind="server",
+            subject_id=row.id,
+            project_id=row.project_id,
+            verb=cls.verb,
+            id=row.open_operation,
+            args=args,
+            sealed=secret,
+        )
+
+    # --- at the centre: the placement's commit and its refusal
+
+    @classmethod
+    def take_host(cls, operation: Operation, instance: Instance, host: Host, zone: str) -> bool:
+        """Own the host the scheduler claimed: in the claim's transaction. False when the operation is no longer ours."""
+        epoch = instance.owner_epoch + 1
+        if not dispatch.to_host(operation, host, epoch):
+            return False
+        changes: dict[str, Any] = {"host_id": host.id, "owner_epoch": epoch, "availability_zone": zone}
+        if instance.network_wishes:
+            changes["network_info"] = msgspec.to_builtins(cls._ports(instance, host, zone))
+        return bool(
+            Instance.objects.alive()
+            .filter(id=instance.id, open_operation=operation.id)
+            .update(**instance.cache_for(operation, **changes))
+        )
+
+    @staticmethod
+    def _ports(instance: Instance, host: Host, zone: str) -> list[networks.PortInfo]:
+        """The server's ports on this host; those of an earlier try move along (R05)."""
+        if instance.network_info:
+            return networks.move(instance.id, host.id, host.name)
+        server = networks.ServerRef(instance.id, instance.project_id, instance.hostname, zone)
+        plans = msgspec.convert(instance.network_wishes, list[PortPlan])
+        return networks.allocate(server, plans, instance.security_groups, host.id, host.name)
+
+    @classmethod
+    def refuse(cls, operation: Operation, instance: Instance, fault: str, details: str = "", code: int = 500) -> None:
+        """No host, or none left to try: ERROR with a fault that says why; nothing is held but the quota."""
+        report = Report("failed", code=code, fault=fault, details=details)
+        if engine.close(operation, State.FAILED, fault_code=code, fault=fault, details=details):
+            networks.release(instance.id)
+            cls.settle(
+                operation,
+                instance,
+                open_operation=None,
+                settled=VmState.ERROR.value,
+                host_id=None,
+                network_info=[],
+                **cls.fault(report),
+            )
+
+    # --- on the host
+
+    def perform(self, driver: Driver, order: Order) -> Sequence[Step]:
+        return driver.spawn(order.need_spec())
+
+    # --- in the conductor
+
+    @classmethod
+    def on_success(cls, operation: Operation, instance: Instance) -> dict[str, Any]:
+        if instance.network_wishes:
+            networks.plugged(instance.id)
+        return {"launched_at": Now(), "fault_code": None}
+
+    @classmethod
+    def fail(cls, operation: Operation, instance: Instance, report: Report) -> None:
+        """Give back what this host held and let the scheduler try the next one, a few times."""
+        tried = [*operation.args.get("tried", []), operation.host_id]
+        claims.release(instance.id)
+        networks.unplugged(instance.id)
+        if len(tried) >= MOST_HOSTS:
+            fault = f"Build of instance {instance.id} failed on {len(tried)} hosts: {report.fault}"
+            cls.refuse(operation, instance, fault, report.details)
+            return
+        if dispatch.to_control(operation, args={**operation.args, "tried": tried}, details=report.details):
+            Instance.objects.filter(id=instance.id, open_operation=operation.id).update(
+                **instance.cache_for(operation, host_id=None)
+            )
+
+
+def hostname_of(name: str) -> str:
+    """A valid host name from a display name: Nova's rules (lower case, letters, digits, dashes, at most 63)."""
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in "-.") else "-" if c in " _" else "" for c in name.lower())
+    return kept.replace(".", "-").strip("-")[:63].strip("-") or "server"

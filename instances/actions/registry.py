@@ -1,0 +1,14 @@
+"""Every verb by name. The conductor and the agents look verbs up here."""
+
+from __future__ import annotations
+
+from instances.actions.base import Action
+from instances.actions.console import ConsoleOutput
+from instances.actions.create import Create
+from instances.actions.delete import Delete
+from instances.actions.power import Start, Stop
+from instances.actions.reboot import Reboot
+
+ACTIONS: dict[str, type[Action]] = {
+    action.verb: action for action in (Create, Delete, Start, Stop, Reboot, ConsoleOutput)
+}

@@ -1,0 +1,16 @@
+"""The app's registration with Django."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+from computecloud.http import policy
+from operations.policies import RULES
+
+
+class OperationsConfig(AppConfig):
+    name = "operations"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        policy.register(RULES)

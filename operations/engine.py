@@ -1,0 +1,95 @@
+"""Opening, superseding and closing operations. Everything here runs inside the caller's transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models.functions import Now
+
+from computecloud.conf import conf
+from computecloud.core.actor import Actor
+from operations import bell
+from operations.models.event import Event
+from operations.models.operation import CONTROL, OPEN, Operation, State, later
+
+
+def accept(
+    *,
+    actor: Actor,
+    request_id: str,
+    subject_kind: str,
+    subject_id: str,
+    project_id: str,
+    verb: str,
+    queue: str = CONTROL,
+    deadline_s: float | None = None,
+    ring: bool = True,
+    **columns: Any,
+) -> Operation:
+    """Write an operation and its event, ring on commit. The partial unique index refuses a second exclusive one."""
+    operation = Operation(
+        subject_kind=subject_kind,
+        subject_id=subject_id,
+        verb=verb,
+        project_id=project_id,
+        user_id=actor.user_id,
+        request_id=request_id,
+        queue=queue,
+        deadline_at=later(deadline_s or conf().operation_deadline_s),
+        **columns,
+    )
+    operation.save(force_insert=True)
+    if operation.listed:
+        Event.note(
+            f"{subject_kind}.{verb}.accepted", subject_kind, subject_id, project_id=project_id, operation_id=operation.id
+        )
+    if ring:
+        bell.ring_on_commit(operation)
+    return operation
+
+
+def supersede(subject_kind: str, subject_id: str) -> int:
+    """Delete wins: whatever is open on the subject stops at its next step."""
+    return (
+        Operation.objects.open()
+        .on(subject_kind, subject_id)
+        .filter(exclusive=True)
+        .update(state=State.SUPERSEDED, finished_at=Now(), updated_at=Now(), lease_until=None, sealed=None)
+    )
+
+
+def move(operation: Operation, *, queue: str, **columns: Any) -> bool:
+    """Hand a pending or own operation on to another queue. Guarded by state, queue and attempt; rings on commit."""
+    moved = (
+        Operation.objects.filter(
+            id=operation.id, state__in=OPEN, queue=operation.queue, attempt=operation.attempt
+        ).update(
+            state=State.PENDING, queue=queue, attempt=0, runner="", lease_until=None, updated_at=Now(), cursor=0, **columns
+        )
+    )
+    if not moved:
+        return False
+    operation.state, operation.queue, operation.attempt = State.PENDING, queue, 0
+    for name, value in columns.items():
+        setattr(operation, name, value)
+    bell.ring_on_commit(operation)
+    return True
+
+
+def close(operation: Operation, state: State, **columns: Any) -> bool:
+    """End an open operation of this very attempt; False when somebody else did (superseded, lease lost)."""
+    closed = Operation.objects.filter(id=operation.id, state__in=OPEN, attempt=operation.attempt).update(
+        state=state, finished_at=Now(), updated_at=Now(), lease_until=None, sealed=None, **columns
+    )
+    if not closed:
+        return False
+    operation.state = state
+    if operation.listed:
+        Event.note(
+            f"{operation.subject_kind}.{operation.verb}.{state.value}",
+            operation.subject_kind,
+            operation.subject_id,
+            project_id=operation.project_id,
+            operation_id=operation.id,
+        )
+    return True

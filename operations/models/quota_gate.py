@@ -1,0 +1,98 @@
+"""Quota as a gate: limit and used per project and resource, moved by conditional UPDATE only, so it cannot drift."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from django.db import IntegrityError, models, transaction
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce, Greatest
+
+from computecloud.conf import conf
+from computecloud.core.errors import OverQuota
+
+UNLIMITED = 2**62
+
+
+DEFAULTS = "class:default"
+_FRESH_S = 2.0
+_class_limits: tuple[float, dict[str, int | None]] = (float("-inf"), {})
+
+
+def default_limit(resource: str) -> int:
+    """Of a project that has no limit of its own: the ``default`` class's, else the setting's. -1 is no limit.
+
+    The class's rows are read at most every two seconds: they change by an administrator's hand only.
+    """
+    global _class_limits  # noqa: PLW0603 (one small cache per process)
+    read_at, limits = _class_limits
+    if time.monotonic() - read_at > _FRESH_S:
+        limits = dict(QuotaGate.objects.filter(project_id=DEFAULTS).values_list("resource", "limit"))
+        _class_limits = (time.monotonic(), limits)
+    row = limits.get(resource)
+    return row if row is not None else getattr(conf(), f"quota_{resource}", -1)
+
+
+def forget_defaults() -> None:
+    """Read the class's limits anew at the next question."""
+    global _class_limits  # noqa: PLW0603
+    _class_limits = (float("-inf"), {})
+
+
+class QuotaGate(models.Model):
+    """``limit`` null: the default. Rows of project ``class:default`` hold the defaults that an administrator set."""
+
+    project_id = models.CharField(max_length=64)
+    resource = models.CharField(max_length=48)  # instances, cores, ram_mb, key_pairs, ...
+    limit = models.BigIntegerField(null=True, blank=True)
+    used = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project_id", "resource"], name="one_gate_per_project_and_resource"),
+            models.CheckConstraint(condition=models.Q(used__gte=0), name="quota_used_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.project_id} {self.resource}"
+
+    @classmethod
+    def add(cls, project_id: str, amounts: Mapping[str, int]) -> None:
+        """Take what is asked of each resource, in sorted order, or raise OverQuota. In the caller's transaction."""
+        for resource in sorted(amounts):
+            amount = amounts[resource]
+            if not cls._take(project_id, resource, amount):
+                cls._ensure(project_id, resource)
+                if not cls._take(project_id, resource, amount):
+                    raise cls._refusal(project_id, resource, amount)
+
+    @classmethod
+    def _take(cls, project_id: str, resource: str, amount: int) -> bool:
+        default = default_limit(resource)
+        room = Coalesce(F("limit"), Value(UNLIMITED if default < 0 else default), output_field=models.BigIntegerField())
+        gate = cls.objects.filter(project_id=project_id, resource=resource)
+        within = gate.filter(models.Q(limit=-1) | models.Q(used__lte=room - amount))
+        return bool((within if amount > 0 else gate).update(used=F("used") + amount))
+
+    @classmethod
+    def _ensure(cls, project_id: str, resource: str) -> None:
+        try:
+            with transaction.atomic():
+                cls.objects.get_or_create(project_id=project_id, resource=resource)
+        except IntegrityError:
+            return  # another request made it first
+
+    @classmethod
+    def _refusal(cls, project_id: str, resource: str, amount: int) -> OverQuota:
+        gate = cls.objects.get(project_id=project_id, resource=resource)
+        limit = gate.limit if gate.limit is not None else default_limit(resource)
+        return OverQuota(resource=resource.removesuffix("_mb"), requested=amount, used=gate.used, limit=limit)
+
+    @classmethod
+    def give_back(cls, project_id: str, amounts: Mapping[str, int]) -> None:
+        """Return what was taken. Once: the caller's own guarded update decides that."""
+        for resource in sorted(amounts):
+            cls.objects.filter(project_id=project_id, resource=resource).update(
+                used=Greatest(F("used") - amounts[resource], Value(0))
+            )

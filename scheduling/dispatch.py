@@ -1,0 +1,22 @@
+"""Where a server's operation goes next: the queue of a host, by name, so that nothing here imports ``tasks``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hosts.models import Host
+from operations import engine
+from operations.models import Operation
+from operations.models.operation import CONTROL, host_queue
+
+
+def to_host(operation: Operation, host: Host, epoch: int, **columns: Any) -> bool:
+    """Give the operation to the host, under an owner epoch. False when somebody else moved or ended it."""
+    return engine.move(
+        operation, queue=host_queue(host.id), host_id=host.id, host_name=host.name, epoch=epoch, **columns
+    )
+
+
+def to_control(operation: Operation, **columns: Any) -> bool:
+    """Back to the centre, to be placed again."""
+    return engine.move(operation, queue=CONTROL, host_id=None, host_name="", **columns)

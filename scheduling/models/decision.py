@@ -1,0 +1,45 @@
+"""One stored placement, success or not: what was asked, who refused and why, who won."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.db import models
+from django.db.models.functions import Now
+
+from computecloud.core.actor import Actor
+from computecloud.core.ids import new_uuid
+
+
+class DecisionQuerySet(models.QuerySet["Decision"]):
+    def for_actor(self, actor: Actor) -> Self:
+        """Own project's; all for an administrator."""
+        return self if actor.is_admin else self.filter(project_id=actor.project_id or "-")
+
+
+class Decision(models.Model):
+    """``refusals``: [filter, hosts it refused first, the numbers]; ``finalists``: [host, score, {weigher: weighted}]."""
+
+    id = models.CharField(primary_key=True, max_length=36, default=new_uuid, editable=False)
+    consumer_id = models.CharField(max_length=64, db_index=True)
+    project_id = models.CharField(max_length=64, blank=True)
+    trigger = models.CharField(max_length=32)
+    request = models.JSONField(default=dict)
+    hosts_seen = models.IntegerField(default=0)
+    refusals = models.JSONField(default=list)
+    finalists = models.JSONField(default=list)
+    chosen_host_id = models.CharField(max_length=36, blank=True)
+    chosen_host_name = models.CharField(max_length=255, blank=True)
+    alternates = models.JSONField(default=list)
+    lost_races = models.IntegerField(default=0)
+    fault = models.TextField(blank=True)
+    took_us = models.IntegerField(default=0)
+    created_at = models.DateTimeField(db_default=Now(), db_index=True)
+
+    objects = DecisionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return f"{self.consumer_id} → {self.chosen_host_name or 'nowhere'}"

@@ -1,0 +1,68 @@
+"""One home for placement: decide on the table, claim in the database, let the owner commit with the claim."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from functools import lru_cache
+
+from django.db import transaction
+from django.utils.module_loading import import_string
+
+from computecloud.conf import conf
+from hosts.models import Host
+from scheduling import claims, decisions
+from scheduling.filters.base import HostFilter
+from scheduling.request import PlacementRequest
+from scheduling.table import FreshTable
+from scheduling.weighers.base import HostWeigher
+
+TABLE = FreshTable()
+
+
+class NoValidHost(Exception):
+    """No host can take it; the text names the rule that stopped it and what was missing, and no host's name."""
+
+
+class NoLongerWanted(Exception):
+    """The owner's commit found that somebody else moved or ended the operation. Everything was rolled back."""
+
+
+@lru_cache(maxsize=1)
+def filters() -> tuple[HostFilter, ...]:
+    return tuple(import_string(path)() for path in conf().scheduler_filters)
+
+
+@lru_cache(maxsize=1)
+def weighers() -> tuple[tuple[HostWeigher, float], ...]:
+    return tuple((import_string(path)(), weight) for path, weight in conf().scheduler_weighers.items())
+
+
+def place(request: PlacementRequest, commit: Callable[[Host, str], bool]) -> Host:
+    """Claim a host for the request; ``commit(host, zone)`` runs in the claim's transaction and says whether it stands.
+
+    A lost race tries the next candidate, then decides once more on refreshed rows. Raises NoValidHost, NoLongerWanted.
+    """
+    lost = 0
+    for _round in range(2):
+        table = TABLE.get()
+        verdict = decisions.decide(table, request, filters(), weighers(), seed=zlib.crc32(request.consumer_id.encode()))
+        for row in verdict.candidates:
+            try:
+                with transaction.atomic():
+                    host = Host.objects.get(id=table.ids[row])
+                    claims.claim(request.consumer_id, host.id, request.resources, request.project_id, request.user_id)
+                    if not commit(host, table.zones[row]):
+                        raise NoLongerWanted(request.consumer_id)
+                    decisions.record(verdict, table, row, lost, "")
+            except claims.ClaimLost:
+                lost += 1
+                continue
+            table.add_claim(host.id, request.resources)
+            return host
+        if not verdict.candidates:
+            break
+        TABLE.forget()
+    fault = f"No valid host was found. {verdict.fault or 'Every candidate was taken by others meanwhile.'}"
+    decisions.record(verdict, table, None, lost, fault)
+    raise NoValidHost(fault)

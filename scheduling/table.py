@@ -1,0 +1,145 @@
+"""The hosts as NumPy columns, refreshed by change and never reloaded whole for one request.
+
+One table per scheduler process. Claims are made in the database, so a stale column costs a retry, never a double claim.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from django.db.models import Max
+from numpy.typing import NDArray
+
+from computecloud.conf import conf
+from hosts.models import AggregateHost, Host, Inventory
+
+CLASSES = ("VCPU", "MEMORY_MB", "DISK_GB")
+OVERLAP = timedelta(seconds=5)  # a transaction may commit this long after the time it wrote
+_FRESH_S = 0.25
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+
+class HostTable:
+    """Rows are hosts, in the order of ``ids``. Columns: ``capacity``/``used``/``total`` per class, flags, zone, facts."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.names: list[str] = []
+        self.zones: list[str] = []
+        self.facts: list[dict[str, Any]] = []  # arch, hypervisor_type, traits, ... of each host
+        self.row_of: dict[str, int] = {}
+        self.capacity: dict[str, NDArray[np.int64]] = {}
+        self.used: dict[str, NDArray[np.int64]] = {}
+        self.up: Bools = np.zeros(0, dtype=bool)
+        self.enabled: Bools = np.zeros(0, dtype=bool)
+        self._resize(0)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def _resize(self, size: int) -> None:
+        self.capacity = {name: np.zeros(size, dtype=np.int64) for name in CLASSES}
+        self.used = {name: np.zeros(size, dtype=np.int64) for name in CLASSES}
+        self.up = np.zeros(size, dtype=bool)
+        self.enabled = np.zeros(size, dtype=bool)
+
+    def free(self, resource_class: str) -> NDArray[np.int64]:
+        """What may still be claimed, ratios and reservations counted."""
+        return self.capacity[resource_class] - self.used[resource_class]
+
+    def load_hosts(self, hosts: Iterable[Host], zones: Mapping[str, str]) -> None:
+        """Take the set of hosts anew (cheap: hosts change by hand); inventories follow by ``apply``."""
+        rows = list(hosts)
+        self.ids = [host.id for host in rows]
+        self.names = [host.name for host in rows]
+        self.row_of = {host_id: row for row, host_id in enumerate(self.ids)}
+        default = conf().default_availability_zone
+        self.zones = [zones.get(host.id, default) for host in rows]
+        self.facts = [
+            {
+                "arch": host.arch,
+                "hypervisor_type": host.hypervisor_type,
+                "hypervisor_version": host.hypervisor_version,
+                "machine_types": host.machine_types,
+                "traits": frozenset(host.traits),
+            }
+            for host in rows
+        ]
+        self._resize(len(rows))
+        for row, host in enumerate(rows):
+            self.up[row] = host.is_up
+            self.enabled[row] = not host.is_disabled and not host.is_draining
+
+    def apply(self, host_id: str, resource_class: str, capacity: int, used: int) -> None:
+        row = self.row_of.get(host_id)
+        if row is None or resource_class not in self.capacity:
+            return
+        self.capacity[resource_class][row] = capacity
+        self.used[resource_class][row] = used
+
+    def add_claim(self, host_id: str, resources: Mapping[str, int]) -> None:
+        """What this process has just claimed, so that the next decision sees it at once."""
+        row = self.row_of.get(host_id)
+        if row is None:
+            return
+        for name, amount in resources.items():
+            if name in self.used:
+                self.used[name][row] += amount
+
+
+class FreshTable:
+    """Keeps one HostTable fresh: claims at most ``_FRESH_S`` old, hosts re-read when one changed or a lease may have ended."""
+
+    def __init__(self) -> None:
+        self.table = HostTable()
+        self._lock = threading.Lock()
+        self._seen: datetime | None = None
+        self._read_at = float("-inf")
+        self._hosts_at = float("-inf")
+        self._hosts_mark: tuple[int, datetime | None] = (-1, None)
+
+    def get(self) -> HostTable:
+        with self._lock:
+            now = time.monotonic()
+            if now - self._read_at > _FRESH_S:
+                self._refresh(now)
+                self._read_at = now
+        return self.table
+
+    def forget(self) -> None:
+        """Re-read everything at the next question."""
+        self._read_at = self._hosts_at = float("-inf")
+        self._hosts_mark = (-1, None)
+
+    def _refresh(self, now: float) -> None:
+        if now - self._hosts_at > 1.0:  # liveness is a comparison with the database's clock: look at least each second
+            self._reload_hosts()
+            self._hosts_at = now
+            return
+        rows = Inventory.objects.all()
+        if self._seen is not None:
+            rows = rows.filter(changed_at__gte=self._seen - OVERLAP)
+        self._apply(rows)
+
+    def _reload_hosts(self) -> None:
+        hosts = list(Host.objects.alive().with_liveness().order_by("id"))
+        memberships = AggregateHost.objects.filter(aggregate__availability_zone__isnull=False)
+        zones = dict(memberships.values_list("host_id", "aggregate__availability_zone"))
+        self.table.load_hosts(hosts, zones)
+        self._seen = None
+        self._apply(Inventory.objects.filter(host__deleted_at__isnull=True))
+        self._seen = Inventory.objects.aggregate(latest=Max("changed_at"))["latest"]
+
+    def _apply(self, rows: Any) -> None:
+        for host_id, name, capacity, used, changed_at in rows.values_list(
+            "host_id", "resource_class", "capacity", "used", "changed_at"
+        ):
+            self.table.apply(host_id, name, capacity, used)
+            if self._seen is not None and changed_at > self._seen:
+                self._seen = changed_at

@@ -1,0 +1,143 @@
+"""The agent process as a whole: made once per process after Celery forked, torn down with it."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import structlog
+
+from computecloud.conf import conf
+from hosts.drivers import registry
+from hosts.drivers.base import Driver
+from hosts.drivers.errors import DriverError
+from tasks.agent import identity as identities
+from tasks.agent.client import Conductor, ConductorRefused, ConductorUnreachable
+from tasks.agent.journal import Journal
+from tasks.agent.reconcile import Reconciler
+from tasks.agent.runner import Runner
+from tasks.conductor import wire
+from tasks.pulse import Pulse
+
+log = structlog.get_logger(__name__)
+VERSION = "0.1.0"
+RETRY_S = 1.0
+SOUND_MISSES = 3
+
+
+class Runtime:
+    """Drivers, conductor, runner, and the threads: heartbeat with poll, lease renewal, reconciler."""
+
+    def __init__(self, hosts: Sequence[identities.HostIdentity]) -> None:
+        self.nonce = uuid.uuid4().hex
+        first, state, underlay = hosts[0], Path(conf().state_dir), conf().underlay_address
+        self.conductor = Conductor(first.conductor_url, first.uuid, first.secret)
+        self.drivers: dict[str, Driver] = {
+            host.uuid: registry.make(
+                host.driver, host.driver_options, self.conductor, state / "hosts" / host.name, underlay
+            )
+            for host in hosts
+        }
+        self.journal = Journal(state / "journal", durable=any(host.driver != "fake" for host in hosts))
+        self.runner = Runner(self.conductor, self.drivers, self.journal)
+        self.reconciler = Reconciler(self.conductor, self.drivers, self.journal)
+        self.pool = ThreadPoolExecutor(max_workers=conf().host_threads, thread_name_prefix="polled")
+        self._misses = dict.fromkeys(self.drivers, 0)
+        self.pulses = [
+            Pulse("heartbeat", self.beat, conf().heartbeat_s),
+            Pulse("renewer", self.runner.renew, conf().lease_s / 3),
+            Pulse("reconciler", self.reconciler.run, conf().reconcile_s),
+        ]
+
+    def start(self) -> None:
+        """Start the drivers, register (waiting for the conductor as long as it takes), start the threads."""
+        for driver in self.drivers.values():
+            driver.start()
+            driver.on_change(lambda _guest: self.pulses[2].nudge())
+        self._register()
+        for pulse in self.pulses:
+            pulse.start()
+        self.pulses[2].nudge()
+
+    def _register(self) -> None:
+        hosts = [
+            wire.HostReport(host_id, driver.inventory(), conf().underlay_address or None)
+            for host_id, driver in self.drivers.items()
+        ]
+        while True:
+            try:
+                self.conductor.register(wire.Register(self.nonce, VERSION, hosts))
+                return
+            except ConductorUnreachable as problem:
+                log.warning("conductor not reached, trying again", error=str(problem))
+                time.sleep(RETRY_S)  # nothing else can be done before the conductor knows us
+
+    def beat(self) -> None:
+        """Heartbeat and poll in one call. A newer twin ends this process: the supervisor decides what runs."""
+        beats = [self._beat_of(host_id, driver) for host_id, driver in self.drivers.items()]
+        try:
+            answer = self.conductor.beat(wire.Beat(self.nonce, beats))
+        except ConductorUnreachable as problem:
+            log.warning("heartbeat not heard", error=str(problem))
+            return
+        except ConductorRefused as problem:
+            log.error("the conductor does not accept this agent any more", error=str(problem))
+            os._exit(3)  # threads of running steps must not go on acting for an identity that another process has
+        for bell in answer.operations:
+            self.pool.submit(self._polled, bell)
+
+    def _polled(self, bell: wire.Bell) -> None:
+        try:
+            self.runner.run(bell.id, bell.attempt)
+        except (ConductorUnreachable, ConductorRefused) as problem:
+            log.warning("polled operation not taken", operation=bell.id, error=str(problem))
+
+    def _beat_of(self, host_id: str, driver: Driver) -> wire.HostBeat:
+        if len(self.drivers) > 1:
+            return wire.HostBeat(host_id)
+        try:
+            found = driver.inventory()
+        except DriverError as problem:
+            self._misses[host_id] += 1
+            log.warning("the hypervisor does not answer", host=host_id, error=str(problem))
+            return wire.HostBeat(host_id, is_sound=self._misses[host_id] < SOUND_MISSES)
+        self._misses[host_id] = 0
+        return wire.HostBeat(host_id, found.disk_free_gb, found.running_vms)
+
+    def stop(self) -> None:
+        for pulse in self.pulses:
+            pulse.stop()
+        self.runner.stop_all()
+        self.pool.shutdown(wait=False, cancel_futures=True)
+        for driver in self.drivers.values():
+            driver.close()
+
+
+_runtime: Runtime | None = None
+
+
+def current() -> Runtime:
+    """The process's runtime. Raises RuntimeError before it was started."""
+    if _runtime is None:
+        raise RuntimeError("the agent has not started")
+    return _runtime
+
+
+def start() -> Runtime:
+    """Make and start it, once."""
+    global _runtime  # noqa: PLW0603 (one per process, made after the fork)
+    if _runtime is None:
+        _runtime = Runtime(identities.load(conf().identities))
+        _runtime.start()
+    return _runtime
+
+
+def stop() -> None:
+    global _runtime  # noqa: PLW0603
+    if _runtime is not None:
+        _runtime.stop()
+        _runtime = None

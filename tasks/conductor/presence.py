@@ -1,0 +1,84 @@
+"""Hosts coming, staying and being heard: registration, inventory, heartbeat and poll in one call."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from computecloud.conf import conf
+from hosts.drivers.specs import HostInventory
+from hosts.models import DISK_GB, MEMORY_MB, VCPU, Agent, Host, Inventory
+from operations.models import Operation
+from operations.models.operation import State, host_queue, later
+from tasks.conductor import door, wire
+
+MOST_BELLS = 50
+
+
+def register(agent_id: str, asked: wire.Register) -> None:
+    """A process starts to speak for its hosts: its nonce replaces an older twin's (F33), inventories follow."""
+    with transaction.atomic():
+        Agent.objects.filter(id=agent_id).update(nonce=asked.nonce, version=asked.version, registered_at=Now())
+        for report in asked.hosts:
+            _update_host(report, asked.version)
+            _update_inventory(report.id, report.inventory)
+    door.forget()
+
+
+def _update_host(report: wire.HostReport, version: str) -> None:
+    found = report.inventory
+    Host.objects.filter(id=report.id).update(
+        lease_epoch=F("lease_epoch") + 1,
+        lease_expires_at=later(conf().host_down_after_s),
+        last_seen_at=Now(),
+        agent_version=version,
+        arch=found.arch,
+        machine_types=list(found.machine_types),
+        hypervisor_type=found.hypervisor_type,
+        hypervisor_version=found.hypervisor_version,
+        cpu_info=found.cpu_info,
+        traits=list(found.traits),
+        disk_free_gb=found.disk_free_gb,
+        running_vms=found.running_vms,
+        underlay_address=report.underlay_address,
+        updated_at=Now(),
+        changed_at=Now(),
+    )
+
+
+def _update_inventory(host_id: str, found: HostInventory) -> None:
+    """Totals as reported; ``used`` stays, it belongs to the claims."""
+    for name, total, reserved, ratio in (
+        (VCPU, found.vcpus, 0, found.cpu_ratio),
+        (MEMORY_MB, found.ram_mb, found.reserved_ram_mb, found.ram_ratio),
+        (DISK_GB, found.disk_gb, found.reserved_disk_gb, found.disk_ratio),
+    ):
+        capacity = Inventory.capacity_of(total, reserved, ratio)
+        facts = {"total": total, "reserved": reserved, "ratio": ratio, "capacity": capacity, "changed_at": Now()}
+        rows = Inventory.objects.filter(host_id=host_id, resource_class=name)
+        if rows.filter(total=total, reserved=reserved, ratio=ratio).exists():
+            continue
+        if not rows.update(generation=F("generation") + 1, **facts):
+            Inventory.objects.create(host_id=host_id, resource_class=name, **facts)
+
+
+def beat(agent_id: str, asked: wire.Beat) -> wire.BeatAnswer:
+    """Extend the leases of sound hosts and say what waits for them. Raises StaleAgent for an older twin."""
+    if not Agent.objects.filter(id=agent_id, nonce=asked.nonce).exists():
+        raise door.StaleAgent
+    sound = [host.id for host in asked.hosts if host.is_sound]
+    Host.objects.filter(id__in=sound).update(lease_expires_at=later(conf().host_down_after_s), last_seen_at=Now())
+    if len(asked.hosts) == 1:
+        host = asked.hosts[0]
+        Host.objects.filter(id=host.id).update(disk_free_gb=host.disk_free_gb, running_vms=host.running_vms)
+    return wire.BeatAnswer(_waiting(sound) if asked.poll else [])
+
+
+def _waiting(host_ids: list[str]) -> list[wire.Bell]:
+    rows = (
+        Operation.objects.runnable()
+        .filter(queue__in=[host_queue(host_id) for host_id in host_ids], state=State.PENDING, updated_at__lt=later(-1.0))
+        .order_by("created_at")[:MOST_BELLS]
+    )
+    return [wire.Bell(row.id, row.attempt, row.task_name) for row in rows]

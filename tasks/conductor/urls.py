@@ -1,0 +1,17 @@
+"""The conductor's URL map."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from tasks.conductor.views import ImageViewSet, PresenceViewSet, WatchViewSet, WorkViewSet
+
+urlpatterns = [
+    path("register", PresenceViewSet.as_view({"post": "register"})),
+    path("beat", PresenceViewSet.as_view({"post": "beat"})),
+    path("take", WorkViewSet.as_view({"post": "take"})),
+    path("renew", WorkViewSet.as_view({"post": "renew"})),
+    path("finish", WorkViewSet.as_view({"post": "finish"})),
+    path("observe", WatchViewSet.as_view({"post": "observe"})),
+    path("images/<str:pk>/data", ImageViewSet.as_view({"get": "retrieve"})),
+]

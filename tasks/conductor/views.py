@@ -1,0 +1,78 @@
+"""The conductor's calls. Each is short; what they mean is told in ``work.py``, ``presence.py`` and ``watch.py``."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.http import FileResponse, HttpResponse
+
+from computecloud.core.errors import Forbidden, Invalid
+from computecloud.http.answers import empty
+from instances.models import Instance
+from integrations.images import facade as images
+from tasks.conductor import presence, watch, wire, work
+from tasks.conductor.door import ConductorViewSet
+
+RANGE = re.compile(r"^bytes=(\d+)-$")
+
+
+def _answer(value: Any) -> HttpResponse:
+    return HttpResponse(wire.encode(value), content_type="application/json")
+
+
+class PresenceViewSet(ConductorViewSet):
+    """Being there: registration and the heartbeat, which is the poll too."""
+
+    def register(self, request: Any) -> HttpResponse:
+        asked = self.read(request, wire.Register)
+        if asked.protocol != wire.PROTOCOL:
+            raise Invalid(f"protocol {asked.protocol} is not spoken here, only {wire.PROTOCOL}")
+        for report in asked.hosts:
+            self.own(report.id)
+        presence.register(self.agent_id, asked)
+        return empty()
+
+    def beat(self, request: Any) -> HttpResponse:
+        asked = self.read(request, wire.Beat)
+        for host in asked.hosts:
+            self.own(host.id)
+        return _answer(presence.beat(self.agent_id, asked))
+
+
+class WorkViewSet(ConductorViewSet):
+    """Operations: taken, renewed, finished; each in lists."""
+
+    def take(self, request: Any) -> HttpResponse:
+        return _answer(work.take(self.read(request, wire.Take), self.hosts))
+
+    def renew(self, request: Any) -> HttpResponse:
+        return _answer(work.renew(self.read(request, wire.Renew), self.hosts))
+
+    def finish(self, request: Any) -> HttpResponse:
+        return _answer(work.finish(self.read(request, wire.Finish), self.hosts))
+
+
+class WatchViewSet(ConductorViewSet):
+    """What a host sees, against the rows."""
+
+    def observe(self, request: Any) -> HttpResponse:
+        asked = self.read(request, wire.Observe)
+        self.own(asked.host_id)
+        return _answer(watch.observe(asked))
+
+
+class ImageViewSet(ConductorViewSet):
+    """Image bytes for a host, resumable: only images of servers that the host owns."""
+
+    def retrieve(self, request: Any, pk: str) -> HttpResponse | FileResponse:
+        if not Instance.objects.alive().filter(host_id__in=self.hosts, image_id=pk).exists():
+            raise Forbidden
+        asked = RANGE.match(request._request.headers.get("Range", ""))
+        offset = int(asked[1]) if asked else 0
+        blob, size = images.open_blob(pk, offset)
+        response = FileResponse(blob, content_type="application/octet-stream", status=206 if asked else 200)
+        response["Content-Length"] = str(max(size - offset, 0))
+        if asked:
+            response["Content-Range"] = f"bytes {offset}-{max(size - 1, 0)}/{size}"
+        return response

@@ -1,0 +1,156 @@
+"""What travels between a host and the conductor: typed, converted by msgspec on both sides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from hosts.drivers.specs import GuestSpec, HostInventory
+
+PROTOCOL = 1
+
+
+class HostReport(msgspec.Struct, frozen=True):
+    """A host at registration."""
+
+    id: str
+    inventory: HostInventory
+    underlay_address: str | None = None
+
+
+class Register(msgspec.Struct, frozen=True):
+    nonce: str
+    version: str
+    hosts: list[HostReport]
+    protocol: int = PROTOCOL
+
+
+class HostBeat(msgspec.Struct, frozen=True):
+    id: str
+    disk_free_gb: int = 0
+    running_vms: int = 0
+    is_sound: bool = True  # the hypervisor answers
+
+
+class Beat(msgspec.Struct, frozen=True):
+    nonce: str
+    hosts: list[HostBeat]
+    poll: bool = True
+
+
+class Bell(msgspec.Struct, frozen=True):
+    """An operation that waits for a host."""
+
+    id: str
+    attempt: int
+    task: str = ""
+
+
+class BeatAnswer(msgspec.Struct, frozen=True):
+    operations: list[Bell] = []
+
+
+class Take(msgspec.Struct, frozen=True):
+    operations: list[Bell]
+    runner: str
+
+
+class OrderWire(msgspec.Struct, frozen=True):
+    """``attempt`` is the one now running. ``deadline_s`` is a duration: clocks are never compared."""
+
+    operation_id: str
+    verb: str
+    attempt: int
+    subject_id: str
+    host_id: str
+    epoch: int
+    exclusive: bool
+    last_attempt: bool
+    deadline_s: float
+    args: dict[str, Any] = {}
+    spec: GuestSpec | None = None
+
+
+class TakeAnswer(msgspec.Struct, frozen=True):
+    orders: list[OrderWire]
+
+
+class StepReport(msgspec.Struct, frozen=True):
+    name: str
+    state: str  # done | failed | undone
+    took_ms: float
+    message: str = ""
+
+
+class Holding(msgspec.Struct, frozen=True):
+    """An operation a runner believes to hold."""
+
+    id: str
+    attempt: int
+    cursor: int = 0
+
+
+class Renew(msgspec.Struct, frozen=True):
+    runner: str
+    operations: list[Holding]
+
+
+class RenewAnswer(msgspec.Struct, frozen=True):
+    lost: list[str]
+
+
+class Finished(msgspec.Struct, frozen=True):
+    id: str
+    attempt: int
+    outcome: str  # done | failed | retry
+    steps: list[StepReport] = []
+    power: int | None = None
+    code: int = 500
+    fault: str = ""
+    details: str = ""
+    result: dict[str, Any] | None = None
+
+
+class Finish(msgspec.Struct, frozen=True):
+    runner: str
+    reports: list[Finished]
+
+
+class FinishAnswer(msgspec.Struct, frozen=True):
+    accepted: list[str]
+
+
+class GuestSeen(msgspec.Struct, frozen=True):
+    id: str
+    power: int
+    epoch: int
+
+
+class Observe(msgspec.Struct, frozen=True):
+    """All guests that a host sees. ``leftovers``: ids of which it holds something though they are not its guests."""
+
+    host_id: str
+    guests: list[GuestSeen]
+    leftovers: list[str] = []
+    is_first: bool = False  # the first look after the agent's start
+
+
+class ObserveAnswer(msgspec.Struct, frozen=True):
+    """``gone``: leftovers whose rows say deleted or owned elsewhere, for removal at the second sighting."""
+
+    gone: list[Bell] = []
+    unknown: list[str] = []
+
+
+class Enrol(msgspec.Struct, frozen=True):
+    token: str
+    hosts: list[dict[str, str]]
+
+
+def decode(data: bytes, kind: type[Any]) -> Any:
+    return msgspec.json.decode(data, type=kind)
+
+
+def encode(value: Any) -> bytes:
+    return msgspec.json.encode(value)

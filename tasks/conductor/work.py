@@ -1,0 +1,135 @@
+"""Operations between the conductor and a host: taken by compare-and-swap, renewed, finished; fenced by attempt and epoch."""
+
+from __future__ import annotations
+
+import structlog
+from django.db import transaction
+from django.db.models.functions import Now
+
+from computecloud.conf import conf
+from computecloud.core.clock import utcnow
+from instances.actions.base import Report
+from instances.actions.registry import ACTIONS
+from instances.models import Instance
+from instances.spec import guest_spec
+from operations.models import Operation, Step
+from operations.models.operation import State, host_queue, later
+from tasks.conductor import wire
+
+log = structlog.get_logger(__name__)
+BACK_OFF_S = (1.0, 5.0, 15.0)
+
+
+def take(asked: wire.Take, hosts: frozenset[str]) -> wire.TakeAnswer:
+    """Orders for those operations that this runner won."""
+    orders = []
+    for bell in asked.operations:
+        operation = Operation.objects.filter(id=bell.id, host_id__in=hosts).first()
+        if operation is None or operation.attempt != bell.attempt:
+            continue
+        order = _take_one(operation, asked.runner)
+        if order is not None:
+            orders.append(order)
+    return wire.TakeAnswer(orders)
+
+
+def _take_one(operation: Operation, runner: str) -> wire.OrderWire | None:
+    action = ACTIONS.get(operation.verb)
+    if action is None:
+        return None  # a verb of a newer version stays pending for a host that knows it
+    instance = Instance.objects.filter(id=operation.subject_id).first()
+    if instance is None or instance.owner_epoch != operation.epoch:
+        return None
+    won = Operation.objects.take(
+        operation.id,
+        attempt=operation.attempt,
+        queue=host_queue(operation.host_id or ""),
+        runner=runner,
+        lease_s=conf().lease_s,
+    )
+    if not won:
+        return None
+    return wire.OrderWire(
+        operation_id=operation.id,
+        verb=operation.verb,
+        attempt=operation.attempt + 1,
+        subject_id=operation.subject_id,
+        host_id=operation.host_id or "",
+        epoch=operation.epoch,
+        exclusive=operation.exclusive,
+        last_attempt=operation.attempt + 1 >= conf().max_attempts,
+        deadline_s=max((operation.deadline_at - utcnow()).total_seconds(), 1.0),
+        args=operation.args,
+        spec=guest_spec(instance, operation) if action.with_spec else None,
+    )
+
+
+def renew(asked: wire.Renew, hosts: frozenset[str]) -> wire.RenewAnswer:
+    """Longer leases; names those that are lost: superseded, ended, or taken by another attempt."""
+    lost = []
+    for holding in asked.operations:
+        held = Operation.objects.mine(holding.id, attempt=holding.attempt, runner=asked.runner)
+        if not held.filter(host_id__in=hosts).update(
+            lease_until=later(conf().lease_s), cursor=holding.cursor, updated_at=Now()
+        ):
+            lost.append(holding.id)
+    return wire.RenewAnswer(lost)
+
+
+def finish(asked: wire.Finish, hosts: frozenset[str]) -> wire.FinishAnswer:
+    """Close what is still theirs. A refused report changes nothing."""
+    return wire.FinishAnswer([report.id for report in asked.reports if _finish_one(report, asked.runner, hosts)])
+
+
+def _finish_one(report: wire.Finished, runner: str, hosts: frozenset[str]) -> bool:
+    with transaction.atomic():
+        held = Operation.objects.mine(report.id, attempt=report.attempt, runner=runner).filter(host_id__in=hosts)
+        operation = held.first()
+        if operation is None:
+            return False
+        _note_steps(operation, report)
+        if report.outcome == "retry" and operation.attempt < conf().max_attempts:
+            return _try_again(operation, report)
+        instance = Instance.objects.get(id=operation.subject_id)
+        if instance.owner_epoch != operation.epoch:
+            return False
+        outcome = "done" if report.outcome == "done" else "failed"
+        said = Report(outcome, report.power, report.code, report.fault, report.details, report.result)
+        ACTIONS[operation.verb].finish(operation, instance, said)
+    return True
+
+
+def _note_steps(operation: Operation, report: wire.Finished) -> None:
+    if not operation.listed or not report.steps:
+        return
+    Step.objects.bulk_create(
+        [
+            Step(
+                operation=operation,
+                attempt=operation.attempt,
+                seq=number,
+                name=step.name[:64],
+                state=step.state,
+                took_ms=step.took_ms,
+                message=step.message[:1000],
+            )
+            for number, step in enumerate(report.steps)
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def _try_again(operation: Operation, report: wire.Finished) -> bool:
+    """Pending again, not before a while; the relay rings when it is due."""
+    pause = BACK_OFF_S[min(operation.attempt, len(BACK_OFF_S)) - 1]
+    log.info("operation will be tried again", operation=operation.id, fault=report.fault, pause_s=pause)
+    return bool(
+        Operation.objects.filter(id=operation.id, state=State.RUNNING, attempt=operation.attempt).update(
+            state=State.PENDING,
+            runner="",
+            lease_until=None,
+            not_before=later(pause),
+            details=report.details[:4000],
+            updated_at=Now(),
+        )
+    )

@@ -1,0 +1,155 @@
+"""Tasks of the centre: placement of new servers, the relay, the sweeper, the purge. One task per verb."""
+
+from __future__ import annotations
+
+import structlog
+from celery import shared_task
+from celery.signals import worker_init, worker_shutdown
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from computecloud.conf import conf
+from computecloud.core.errors import CloudError
+from instances.actions.base import Report
+from instances.actions.create import Create
+from instances.actions.registry import ACTIONS
+from instances.models import Instance
+from instances.placement import to_request
+from operations import bell
+from operations.models import Operation
+from operations.models.operation import CONTROL, State, later
+from scheduling import service
+from tasks import news, pulse
+
+log = structlog.get_logger(__name__)
+
+
+def drop_broken_connection() -> None:
+    """Celery's fixup is told to keep connections; a broken one must go, or every later task fails."""
+    connection.close()
+
+
+@shared_task(name="control.create")
+def create(operation_id: str, attempt: int) -> None:
+    """Place a new server: claim, ownership and dispatch in one transaction, or a fault that names the rule."""
+    try:
+        place(operation_id, attempt)
+    except (OperationalError, InterfaceError):
+        drop_broken_connection()
+        raise
+
+
+def place(operation_id: str, attempt: int) -> bool:
+    """Whether this call settled the operation. A duplicate, late or superseded bell finds nothing to do."""
+    operation = Operation.objects.filter(
+        id=operation_id, state=State.PENDING, queue=CONTROL, attempt=attempt, verb=Create.verb
+    ).first()
+    if operation is None:
+        return False
+    instance = Instance.objects.alive().filter(id=operation.subject_id, open_operation=operation.id).first()
+    if instance is None:
+        return False
+    try:
+        service.place(to_request(instance, operation), lambda host, zone: Create.take_host(operation, instance, host, zone))
+    except service.NoLongerWanted:
+        return False
+    except service.NoValidHost as verdict:
+        refuse(operation, instance, str(verdict))
+    except CloudError as problem:  # the address or port was taken between request and placement
+        refuse(operation, instance, str(problem), problem.status)
+    return True
+
+
+def refuse(operation: Operation, instance: Instance, fault: str, code: int = 500) -> None:
+    with transaction.atomic():
+        Create.refuse(operation, instance, fault, code=code)
+
+
+@shared_task(name="control.relay")
+def relay() -> int:
+    """Ring again for operations nobody took. The row waits; the message was only a doorbell."""
+    waiting = (
+        Operation.objects.runnable()
+        .filter(state=State.PENDING, updated_at__lt=later(-conf().relay_after_s))
+        .filter(Q(rung_at__isnull=True) | Q(rung_at__lt=later(-5 * conf().relay_after_s)))
+        .order_by("created_at")[:200]
+    )
+    rung = 0
+    for operation in waiting:
+        if Operation.objects.filter(id=operation.id, state=State.PENDING).update(rung_at=Now()):
+            rung += bell.ring(operation.queue, operation.task_name, operation.id, operation.attempt)
+    return rung
+
+
+@shared_task(name="control.sweep")
+def sweep() -> None:
+    """Leases that ran out, operations that crash their worker, deadlines that passed, news from below."""
+    return_expired_leases()
+    end_hopeless()
+    news.deliver()
+
+
+def return_expired_leases() -> int:
+    """A worker that died or froze loses its operation to the next attempt."""
+    return (
+        Operation.objects.filter(state=State.RUNNING, lease_until__lt=Now(), attempt__lt=conf().max_attempts)
+        .exclude(queue=CONTROL)
+        .update(state=State.PENDING, lease_until=None, runner="", updated_at=Now(), rung_at=None)
+    )
+
+
+def end_hopeless() -> None:
+    """Crashed too often, or out of time: the verb's own failure path decides what that means."""
+    crashed = Q(state=State.RUNNING, lease_until__lt=Now(), attempt__gte=conf().max_attempts)
+    late = Q(state__in=(State.PENDING, State.RUNNING), deadline_at__lt=Now()) & ~Q(verb="delete")
+    for operation in Operation.objects.filter(crashed | late, subject_kind="server")[:100]:
+        end(operation)
+
+
+def end(operation: Operation) -> None:
+    crashed = operation.attempt >= conf().max_attempts
+    fault = (
+        f"The operation crashed its worker {operation.attempt} times and was stopped."
+        if crashed
+        else "The operation did not finish before its deadline."
+    )
+    with transaction.atomic():
+        instance = Instance.objects.select_related("host").filter(id=operation.subject_id).first()
+        if instance is None:
+            return
+        report = Report("failed", fault=fault)
+        if operation.verb == Create.verb and operation.queue == CONTROL:
+            Create.refuse(operation, instance, fault)
+        else:
+            ACTIONS[operation.verb].fail(operation, instance, report)
+    log.warning("operation ended by the sweeper", operation=operation.id, verb=operation.verb, crashed=crashed)
+
+
+@shared_task(name="control.purge")
+def purge() -> None:
+    """Old decisions, handled news, expired tokens, leftovers of questions to hosts."""
+    news.purge()
+
+
+def poll() -> int:
+    """Placements that no bell announced: the broker may be down or flushed."""
+    waiting = Operation.objects.runnable().filter(queue=CONTROL, state=State.PENDING, updated_at__lt=later(-1.0))
+    found = list(waiting.order_by("created_at").values_list("id", "verb", F("attempt"))[:50])
+    for operation_id, verb, attempt in found:
+        if verb == Create.verb:
+            place(operation_id, attempt)
+    return len(found)
+
+
+POLLER = pulse.Pulse("control poller", poll, every_s=2.0)
+
+
+@worker_init.connect
+def _start_poller(**_signal: object) -> None:
+    POLLER.start()
+
+
+@worker_shutdown.connect
+def _stop_poller(**_signal: object) -> None:
+    POLLER.stop()

@@ -1,0 +1,40 @@
+"""Tasks of a compute host, one per verb, so that Flower reads like a logbook. The bell holds an id and an attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+from celery import shared_task
+from celery.signals import worker_init, worker_shutdown
+
+from instances.actions.registry import ACTIONS
+from tasks.agent import runtime
+from tasks.agent.client import ConductorRefused, ConductorUnreachable
+
+log = structlog.get_logger(__name__)
+
+
+def _task(verb: str) -> Callable[[str, int], None]:
+    @shared_task(name=f"server.{verb}")
+    def run(operation_id: str, attempt: int) -> None:
+        try:
+            runtime.current().runner.run(operation_id, attempt)
+        except (ConductorUnreachable, ConductorRefused) as problem:
+            log.warning("operation not taken", operation=operation_id, error=str(problem))
+
+    run.__doc__ = ACTIONS[verb].__doc__
+    return run  # type: ignore[no-any-return]
+
+
+TASKS = {verb: _task(verb) for verb in ACTIONS}
+
+
+@worker_init.connect
+def _start(**_signal: object) -> None:
+    runtime.start()
+
+
+@worker_shutdown.connect
+def _stop(**_signal: object) -> None:
+    runtime.stop()

@@ -1,0 +1,34 @@
+"""Given a stage with two fake hosts and a member who creates servers on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from instances.actions.create import Create, CreateRequest, FlavorSnapshot
+from instances.models import Instance
+from tests.support import auth
+from tests.support.stage import Stage
+
+FLAVOR = FlavorSnapshot("1", "m1.tiny", vcpus=1, ram_mb=512, disk_gb=1)
+
+
+@pytest.fixture
+def stage(db: None, tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
+
+
+class Member:
+    """Somebody who makes servers."""
+
+    actor = auth.actor("member-a")
+
+    def creates(self, name: str = "one", count: int = 1, **wishes: object) -> list[Instance]:
+        wanted = CreateRequest(name=name, flavor=wishes.pop("flavor", FLAVOR), image=None, count=count, **wishes)  # type: ignore[arg-type]
+        return Create.submit(self.actor, wanted, "req-1")
+
+
+@pytest.fixture
+def member() -> Member:
+    return Member()

@@ -1,0 +1,65 @@
+"""Rows for tests of servers: one call, one server, as the engine would have left it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from computecloud.core.clock import utcnow
+from hosts.drivers.specs import PowerState
+from hosts.models import Agent, Host
+from instances.models import Flavor, Instance, KeyPair
+from instances.states import VmState, view
+from tests.support.auth import PROJECT_A, user_id
+
+NICS = [
+    {
+        "port_id": "0d2d7d5a-8ed1-4f0c-a8c4-1f7fcb1ea001", "created_here": True, "mac": "fa:16:3e:00:00:01",
+        "network_id": "9a1c0a52-53a6-4b54-8a9e-8e6b6c6f0001", "network_name": "private-net", "mtu": 1450,
+        "segment": 1001, "dhcp_address": "10.0.0.2", "security_groups": [], "tag": None,
+        "fixed_ips": [
+            {"address": "10.0.0.5", "subnet_id": "9a1c0a52-53a6-4b54-8a9e-8e6b6c6f0002", "cidr": "10.0.0.0/24"},
+            {"address": "fd00::5", "subnet_id": "9a1c0a52-53a6-4b54-8a9e-8e6b6c6f0003", "cidr": "fd00::/64"},
+        ],
+    }
+]  # fmt: skip
+
+
+def make_host(name: str = "compute-1", **columns: Any) -> Host:
+    number = Host.objects.count() + 1
+    agent = Agent.objects.first() or Agent.objects.create(**agent_columns())
+    return Host.objects.create(name=name, number=number, agent=agent, driver="fake", **columns)
+
+
+def agent_columns() -> dict[str, Any]:
+    names = {field.name for field in Agent._meta.get_fields()}
+    return {"name": "agent"} if "name" in names else {}
+
+
+def make_flavor(name: str = "m1.tiny", **columns: Any) -> Flavor:
+    values = {"id": "1", "vcpus": 1, "ram_mb": 512, "disk_gb": 1} | columns
+    return Flavor.objects.create(name=name, **values)
+
+
+def make_key(owner: str = "member-a", name: str = "mine") -> KeyPair:
+    return KeyPair.objects.create(user_id=user_id(owner), name=name, fingerprint="aa:bb", public_key="ssh-rsa AAAA")
+
+
+def build(state: VmState = VmState.ACTIVE, **columns: Any) -> Instance:
+    """A server that is not saved yet, for bulk_create."""
+    power = PowerState.RUNNING if state == VmState.ACTIVE else PowerState.SHUTDOWN
+    values: dict[str, Any] = {
+        "project_id": PROJECT_A, "user_id": user_id("member-a"), "name": "web", "hostname": "web",
+        "flavor_id": "1", "flavor_name": "m1.tiny", "vcpus": 1, "ram_mb": 512, "disk_gb": 1,
+        "image_id": "70a599e0-31e7-49b7-b260-868f441e862b", "extra_specs": {"hw:cpu_policy": "shared"},
+        "image_properties": {"hw_disk_bus": "virtio", "colour": "blue"}, "network_info": NICS,
+        "settled": state.value, "observed_power": power.value, "reservation_id": "r-1", "description": "web",
+        "created_at": utcnow(), "updated_at": utcnow(), "launched_at": utcnow(), "availability_zone": "nova",
+        **view(state, observed=power).columns(),
+    }  # fmt: skip
+    return Instance(**(values | columns))
+
+
+def make_server(state: VmState = VmState.ACTIVE, **columns: Any) -> Instance:
+    row = build(state, **columns)
+    row.save(force_insert=True)
+    return row

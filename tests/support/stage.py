@@ -1,0 +1,151 @@
+"""A small cloud in one process: real rows, real conductor code, fake drivers; the bell is rung by hand."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from hosts.drivers import registry
+from hosts.drivers.base import Driver
+from hosts.models import Agent, Allocation, Host, Inventory
+from instances.models import Instance
+from operations.models import Operation, QuotaGate
+from operations.models.operation import CONTROL
+from scheduling import service
+from tasks import control
+from tasks.agent.client import ConductorRefused, ConductorUnreachable
+from tasks.agent.journal import Journal
+from tasks.agent.reconcile import Reconciler
+from tasks.agent.runner import Runner
+from tasks.conductor import presence, watch, wire, work
+
+SMALL = {"vcpus": 8, "ram_mb": 8192, "disk_gb": 100}
+
+
+class LocalConductor:
+    """The conductor without HTTP: everything still crosses the wire format."""
+
+    def __init__(self, agent_id: str, hosts: frozenset[str]) -> None:
+        self.agent_id = agent_id
+        self.hosts = hosts
+        self.is_reachable = True
+
+    def _pass(self, value: Any, kind: type[Any]) -> Any:
+        if not self.is_reachable:
+            raise ConductorUnreachable("cut")
+        return wire.decode(wire.encode(value), kind)
+
+    def take(self, body: wire.Take) -> wire.TakeAnswer:
+        return self._pass(work.take(self._pass(body, wire.Take), self.hosts), wire.TakeAnswer)
+
+    def renew(self, body: wire.Renew) -> wire.RenewAnswer:
+        return self._pass(work.renew(self._pass(body, wire.Renew), self.hosts), wire.RenewAnswer)
+
+    def finish(self, body: wire.Finish) -> wire.FinishAnswer:
+        return self._pass(work.finish(self._pass(body, wire.Finish), self.hosts), wire.FinishAnswer)
+
+    def observe(self, body: wire.Observe) -> wire.ObserveAnswer:
+        if body.host_id not in self.hosts:
+            raise ConductorRefused(403, "")
+        return self._pass(watch.observe(self._pass(body, wire.Observe)), wire.ObserveAnswer)
+
+    def fetch(self, image_id: str, sha512: str, target: Path) -> None:
+        target.write_bytes(b"image")
+
+
+class Stage:
+    """``stage.settle()`` lets everything that waits happen."""
+
+    def __init__(self, folder: Path, hosts: int = 2, **options: Any) -> None:
+        self.folder = folder
+        service.TABLE.forget()
+        self.agent, _secret = Agent.enrol()
+        self.hosts = [
+            Host.objects.create(name=f"host{number}", number=number, agent=self.agent, driver="fake")
+            for number in range(1, hosts + 1)
+        ]
+        self.conductor = LocalConductor(self.agent.id, frozenset(host.id for host in self.hosts))
+        self.drivers: dict[str, Driver] = {
+            host.id: registry.make("fake", {**SMALL, **options}, self.conductor, folder / host.name)
+            for host in self.hosts
+        }
+        self.nonce = "first"
+        self.start_agent()
+
+    def start_agent(self) -> None:
+        """A new agent process with the same disks."""
+        self.nonce = f"{self.nonce}+"
+        for driver in self.drivers.values():
+            driver.start()
+        self.journal = Journal(self.folder / "journal")
+        self.runner = Runner(self.conductor, self.drivers, self.journal)  # type: ignore[arg-type]
+        self.reconciler = Reconciler(self.conductor, self.drivers, self.journal)  # type: ignore[arg-type]
+        reports = [wire.HostReport(host_id, driver.inventory()) for host_id, driver in self.drivers.items()]
+        presence.register(self.agent.id, wire.Register(self.nonce, "test", reports))
+        service.TABLE.forget()
+
+    # --- time
+
+    def settle(self, rounds: int = 20) -> None:
+        """Ring every bell until nothing waits."""
+        for _ in range(rounds):
+            waiting = list(Operation.objects.runnable().order_by("created_at"))
+            if not waiting:
+                return
+            for operation in waiting:
+                self.ring(operation)
+        raise AssertionError(f"still waiting: {[str(one) for one in Operation.objects.open()]}")
+
+    def ring(self, operation: Operation) -> None:
+        if operation.queue == CONTROL:
+            control.place(operation.id, operation.attempt)
+        else:
+            self.runner.run(operation.id, operation.attempt)
+
+    def lose_leases(self) -> None:
+        """As if every lease had run out, and the sweeper came by."""
+        Operation.objects.filter(state="running").update(lease_until=Now() - timedelta(seconds=1))
+        control.return_expired_leases()
+        control.end_hopeless()
+
+    def skip_back_off(self) -> None:
+        Operation.objects.filter(not_before__isnull=False).update(not_before=None)
+
+    def silence(self, host: Host) -> None:
+        """The host is not heard of any more."""
+        Host.objects.filter(id=host.id).update(lease_expires_at=timezone.now() - timedelta(minutes=5))
+        service.TABLE.forget()
+
+    # --- questions
+
+    def guests(self) -> dict[str, str]:
+        """Every guest on any host: id → host id."""
+        return {guest.id: host_id for host_id, driver in self.drivers.items() for guest in driver.list()}
+
+    def assert_balanced(self) -> None:
+        """used = sum of allocations; allocations = living servers with a host; quota = living servers; guests = rows."""
+        for row in Inventory.objects.all():
+            held = sum(
+                Allocation.objects.filter(host_id=row.host_id, resource_class=row.resource_class).values_list(
+                    "amount", flat=True
+                )
+            )
+            assert row.used == held, f"{row}: used {row.used}, held {held}"
+            assert row.used <= row.capacity
+        placed = Instance.objects.alive().filter(host__isnull=False)
+        wanted = {(one.id, one.host_id, name, n) for one in placed for name, n in one.claims().items()}
+        held_rows = set(Allocation.objects.values_list("consumer_id", "host_id", "resource_class", "amount"))
+        assert held_rows == wanted
+        for project in set(Instance.objects.values_list("project_id", flat=True)):
+            alive = list(Instance.objects.alive().for_project(project))
+            gates = dict(QuotaGate.objects.filter(project_id=project).values_list("resource", "used"))
+            assert gates.get("instances", 0) == len(alive)
+            assert gates.get("cores", 0) == sum(one.vcpus for one in alive)
+            assert gates.get("ram_mb", 0) == sum(one.ram_mb for one in alive)
+        assert self.guests() == {one.id: one.host_id for one in placed if not one.is_error}
+        for driver in self.drivers.values():
+            assert not driver.leftovers(frozenset(self.guests()))

@@ -126,13 +126,24 @@ http {{
         # The two dashboards are pages for people; all else speaks JSON.
         location = / {{ return 302 /dashboard/; }}
 
-        # Image bytes stream straight through, however many; the API counts them against its own limit.
+        # Image bytes stream straight through, however many; the API counts them against its own limit. A body without
+        # a length (chunked) is gathered first: behind us nobody could tell one that broke off from a whole one.
         location ~ ^/image/v2/images/[^/]+/(file|stage)$ {{
             client_max_body_size 0;
+            error_page 419 = @without_length;
+            if ($http_transfer_encoding) {{ return 419; }}
+            proxy_next_upstream off;
             proxy_request_buffering off;
             proxy_buffering off;
             proxy_read_timeout 3600s;
             proxy_send_timeout 3600s;
+            proxy_pass http://api;
+        }}
+
+        location @without_length {{
+            client_max_body_size 0;
+            proxy_next_upstream off;
+            proxy_read_timeout 3600s;
             proxy_pass http://api;
         }}
 

@@ -14,7 +14,7 @@ from integrations.images import facade, records
 from integrations.images.models import Image, ImageMember, ImageStatus, ImageTag
 
 
-class _ReadOnlyInline(TabularInline):
+class _ReadOnlyInline(TabularInline):  # type: ignore[misc]  # the theme is untyped
     extra = 0
     can_delete = False
 
@@ -34,7 +34,7 @@ class TagInline(_ReadOnlyInline):
 
 
 @admin.register(Image)
-class ImageAdmin(ModelAdmin):
+class ImageAdmin(ModelAdmin):  # type: ignore[misc]  # the theme is untyped
     """State and bytes are read-only for everybody; the actions are those of the API."""
 
     list_display = ("name", "id", "status", "visibility", "owner", "disk_format", "size_bytes", "created_at")

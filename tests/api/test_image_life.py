@@ -273,6 +273,13 @@ def test_an_image_without_bytes_or_formats_says_so(cloud: Cloud) -> None:
     assert fill(cloud.as_member, "no-such-image").status_code == 404
 
 
+def test_a_body_that_does_not_say_its_length_cannot_be_trusted_to_be_whole(cloud: Cloud) -> None:
+    made = make(cloud.as_member)
+    chunked = {"Transfer-Encoding": "chunked"}
+    assert cloud.as_member.put(f"{V2}/{made['id']}/file", data=CONTENT, headers=chunked).status_code == 411
+    assert cloud.as_member.get(f"{V2}/{made['id']}").json()["status"] == "queued"
+
+
 def test_the_owner_can_be_changed_by_an_admin_before_there_are_bytes(cloud: Cloud) -> None:
     made = make(cloud.as_member)
     assert change(cloud.as_member, made["id"], replace("owner", PROJECT_B)).status_code == 403

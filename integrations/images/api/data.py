@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -18,13 +19,18 @@ from integrations.images.models import ImageStatus
 from integrations.images.uploads import Upload
 
 PIECE = 1024 * 1024
-DRAINED = 64 * 1024**2
+DRAIN_S = 60.0
 _RANGE = re.compile(r"^bytes=(\d{1,18})-(\d{0,18})$|^bytes=-(\d{1,18})$")
 
 
 class RangeRefused(Invalid):
     status = 416
     message = "The range cannot be satisfied; the image has {size} bytes."
+
+
+class LengthRequired(Invalid):
+    status = 411
+    message = "The data of an image must come with a Content-Length."
 
 
 class ImageDataViewSet(ServiceViewSet):
@@ -64,14 +70,18 @@ class ImageDataViewSet(ServiceViewSet):
 
 
 class Incoming:
-    """A request's body in pieces. Without a length (chunked) the server's own stream is read: Django
-    would see nothing."""
+    """A request's body in pieces, with its length.
+
+    The WSGI server ends a chunked body that broke off exactly as one that is complete, so only a body with a length can
+    be trusted to be whole (F14). The front gathers chunked ones and sends them on with their length.
+    """
 
     def __init__(self, raw: Any) -> None:
         length = raw.META.get("CONTENT_LENGTH") or ""
-        chunked = "chunked" in raw.headers.get("Transfer-Encoding", "").lower()
-        self.length = int(length) if length.isdigit() and not chunked else None
-        self._stream = raw if self.length is not None else raw.META["wsgi.input"]
+        if not length.isdigit() or "Transfer-Encoding" in raw.headers:
+            raise LengthRequired
+        self.length = int(length)
+        self._stream = raw
         self._done = False
 
     def __iter__(self) -> Iterator[bytes]:
@@ -80,15 +90,13 @@ class Incoming:
         self._done = True
 
     def drain(self) -> None:
-        """Read on, up to a bound, after a refusal."""
-        left = DRAINED
-        while not self._done and left > 0:
+        """Read on, for a while, after a refusal."""
+        until = time.monotonic() + DRAIN_S
+        while not self._done and time.monotonic() < until:
             try:
-                piece = self._stream.read(PIECE)
+                self._done = not self._stream.read(PIECE)
             except OSError:  # the client is gone
                 return
-            left -= len(piece)
-            self._done = not piece
 
 
 def _sent(image_id: str, size: int, md5: str, wanted: str | None) -> StreamingHttpResponse:

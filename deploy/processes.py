@@ -106,12 +106,6 @@ def services(cloud: Cloud, network_address: str | None) -> list[Process]:
             order=50,
         ),
         Process(
-            "console",
-            _granian("computecloud.asgi:application", "asgi", 1, "--socket", f"{cloud.run}/console.sock"),
-            environment,
-            order=50,
-        ),
-        Process(
             "flower",
             _celery("flower", f"--unix_socket={cloud.run}/flower.sock", "--url_prefix=flower", "--read_only=true",
                     "--max_tasks=2000", "--max_workers=200", "--purge_offline_workers=3600", "--logging=warning"),

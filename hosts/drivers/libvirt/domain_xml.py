@@ -160,8 +160,8 @@ def _add_devices(devices: Element, spec: GuestSpec, wiring: Wiring, platform: Pl
         _add_disk(devices, source, platform, machine, order=number)
     if wiring.config_drive is not None:
         _add_config_drive(devices, wiring.config_drive, spec, machine)
-    for number, nic in enumerate(spec.nics, start=len(wiring.disks) + 1):
-        _add_nic(devices, nic, wiring.taps, spec, order=number)
+    for nic in spec.nics:
+        _add_nic(devices, nic, wiring.taps, spec)
     if platform.virt_type == "test":
         return
     _add_controllers(devices, spec, wiring, platform, machine)
@@ -222,7 +222,7 @@ def _bus(wanted: str, machine: str) -> str:
     return wanted if wanted in BUSES and (wanted != "ide" or _has_ide(machine)) else "sata"
 
 
-def _add_nic(devices: Element, nic: NicSpec, taps: Mapping[str, str], spec: GuestSpec, *, order: int) -> None:
+def _add_nic(devices: Element, nic: NicSpec, taps: Mapping[str, str], spec: GuestSpec) -> None:
     tap = taps.get(nic.port_id)
     if tap is None:
         raise Fatal(f"port {nic.port_id} has no device on this host")
@@ -231,7 +231,7 @@ def _add_nic(devices: Element, nic: NicSpec, taps: Mapping[str, str], spec: Gues
     SubElement(interface, "target", dev=tap, managed="no")
     SubElement(interface, "model", type=NIC_MODELS.get(spec.image_properties.get("hw_vif_model", ""), "virtio"))
     SubElement(interface, "mtu", size=str(nic.network.mtu))
-    SubElement(interface, "boot", order=str(order))
+    SubElement(interface, "rom", enabled="no")  # guests boot from disks; the ROM would only take time
     SubElement(interface, "alias", name=f"ua-port-{nic.port_id}")
 
 

@@ -113,22 +113,14 @@ class Domains:
         self._connection.change(f"starting {guest_id}", act, deadline_s=self._options.start_deadline_s)
 
     def stop(self, guest_id: str) -> None:
-        """The guest does not run: its process is asked to end, then forced."""
+        """The guest does not run: libvirt asks its process to end, and after 10 s forces it."""
 
         def act(connection: libvirt.virConnect) -> None:
             domain = _find(connection, guest_id)
-            if domain is None or not domain.isActive():
-                return
-            try:
-                domain.destroyFlags(libvirt.VIR_DOMAIN_DESTROY_GRACEFUL)
-            except libvirt.libvirtError as error:
-                if not domain.isActive():
-                    return
-                log.info("guest's process did not end by itself", guest_id=guest_id, problem=str(error))
+            if domain is not None and domain.isActive():
                 domain.destroy()
 
-        deadline_s = self._options.deadline_s + self._options.graceful_s
-        self._connection.change(f"stopping {guest_id}", act, deadline_s=deadline_s)
+        self._connection.change(f"stopping {guest_id}", act, deadline_s=self._options.stop_deadline_s)
 
     def shut_down(self, guest_id: str, *, timeout_s: float) -> bool:
         """Press the guest's power button, again every 10 s, until the time is over; True when it is off."""

@@ -11,13 +11,10 @@ from computecloud.core.actor import Actor
 from computecloud.core.clock import utcnow
 from computecloud.core.errors import Conflict, NotFound
 from computecloud.core.ids import new_uuid
+from instances.errors import FlavorNotFound
 from instances.models.flavor import Flavor, FlavorAccess
 
 TRIES = 5
-
-
-class FlavorNotFound(NotFound):
-    message = "Flavor {flavor_id} could not be found."
 
 
 class FlavorNameTaken(Conflict):

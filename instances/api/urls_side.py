@@ -5,14 +5,20 @@ from __future__ import annotations
 from django.urls import path
 
 from instances.api import gone
+from instances.api.aggregates import AggregateViewSet
 from instances.api.extensions import ExtensionViewSet
 from instances.api.flavors import FlavorViewSet
 from instances.api.flavors_extra import ExtraSpecViewSet, FlavorAccessViewSet
+from instances.api.hosts import HostViewSet
+from instances.api.hypervisors import HypervisorViewSet
 from instances.api.keypairs import KeyPairViewSet
 from instances.api.limits import LimitsViewSet
 from instances.api.quotas import QuotaClassViewSet, QuotaSetViewSet
 from instances.api.root import VersionViewSet
 from instances.api.server_groups import ServerGroupViewSet
+from instances.api.services import ServicesViewSet
+from instances.api.usage import AuditLogViewSet, UsageViewSet
+from instances.api.zones import ZoneViewSet
 
 version_document = VersionViewSet.as_view({"get": "retrieve"})
 
@@ -51,5 +57,32 @@ urlpatterns = [
     path("v2.1/os-quota-class-sets/<str:name>", QuotaClassViewSet.as_view({"get": "retrieve", "put": "update"})),
     path("v2.1/os-server-groups", ServerGroupViewSet.as_view({"get": "list", "post": "create"})),
     path("v2.1/os-server-groups/<str:group_id>", ServerGroupViewSet.as_view({"get": "retrieve", "delete": "destroy"})),
+    path("v2.1/os-availability-zone", ZoneViewSet.as_view({"get": "list"})),
+    path("v2.1/os-availability-zone/detail", ZoneViewSet.as_view({"get": "list_detail"})),
+    path("v2.1/os-services", ServicesViewSet.as_view({"get": "list"})),
+    path("v2.1/os-services/<str:service_id>", ServicesViewSet.as_view({"put": "update", "delete": "destroy"})),
+    path("v2.1/os-hypervisors", HypervisorViewSet.as_view({"get": "list"})),
+    path("v2.1/os-hypervisors/detail", HypervisorViewSet.as_view({"get": "list_detail"})),
+    path("v2.1/os-hypervisors/statistics", HypervisorViewSet.as_view({"get": "statistics"})),
+    path("v2.1/os-hypervisors/<str:hypervisor_id>", HypervisorViewSet.as_view({"get": "retrieve"})),
+    path("v2.1/os-hypervisors/<str:hypervisor_id>/search", HypervisorViewSet.as_view({"get": "search"})),
+    path("v2.1/os-hypervisors/<str:hypervisor_id>/servers", HypervisorViewSet.as_view({"get": "servers"})),
+    path("v2.1/os-hypervisors/<str:hypervisor_id>/uptime", HypervisorViewSet.as_view({"get": "uptime"})),
+    path("v2.1/os-hosts", HostViewSet.as_view({"get": "list"})),
+    path("v2.1/os-hosts/<str:name>", HostViewSet.as_view({"get": "retrieve", "put": "update"})),
+    path("v2.1/os-hosts/<str:name>/reboot", HostViewSet.as_view({"get": "reboot"})),
+    path("v2.1/os-hosts/<str:name>/shutdown", HostViewSet.as_view({"get": "shutdown"})),
+    path("v2.1/os-hosts/<str:name>/startup", HostViewSet.as_view({"get": "startup"})),
+    path("v2.1/os-aggregates", AggregateViewSet.as_view({"get": "list", "post": "create"})),
+    path(
+        "v2.1/os-aggregates/<str:aggregate_id>",
+        AggregateViewSet.as_view({"get": "retrieve", "put": "update", "delete": "destroy"}),
+    ),
+    path("v2.1/os-aggregates/<str:aggregate_id>/action", AggregateViewSet.as_view({"post": "act"})),
+    path("v2.1/os-aggregates/<str:aggregate_id>/images", AggregateViewSet.as_view({"post": "cache_images"})),
+    path("v2.1/os-simple-tenant-usage", UsageViewSet.as_view({"get": "list"})),
+    path("v2.1/os-simple-tenant-usage/<str:project_id>", UsageViewSet.as_view({"get": "retrieve"})),
+    path("v2.1/os-instance_usage_audit_log", AuditLogViewSet.as_view({"get": "list"})),
+    path("v2.1/os-instance_usage_audit_log/<str:before>", AuditLogViewSet.as_view({"get": "retrieve"})),
     *gone.urlpatterns,
 ]

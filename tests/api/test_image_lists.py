@@ -94,7 +94,8 @@ def test_each_filter_finds_its_images(cloud: Cloud) -> None:
     "query",
     [
         "size_min=x", "size_max=-1", "size=99999999999999999999999999", "protected=maybe", "os_hidden=1",
-        "visibility=none", "member_status=x", "created_at=gt:yesterday", "created_at=x", "sort_key=owner", "sort_dir=up", "sort=name:up",
+        "visibility=none", "member_status=x", "created_at=gt:yesterday", "created_at=x", "sort_key=owner",
+        "sort_dir=up", "sort=name:up",
         "sort=name&sort_key=name", "limit=-1", "limit=x", "marker=no-such-image", "name=in:%22a",
         "sort_dir=asc&sort_dir=desc", "updated_at=gt:9999-12-31T23:59:59",
     ],

@@ -146,7 +146,7 @@ def check_gateway(gateway: str, block: Block, pools: Sequence[Pool]) -> str:
 
 def overlaps(block: Block, others: Iterable[str]) -> bool:
     """Whether the block shares an address with any of the CIDRs."""
-    return any(block.version == other.version and block.overlaps(other) for other in map(ip_network, others))  # type: ignore[arg-type]
+    return any(block.version == other.version and block.overlaps(other) for other in map(ip_network, others))
 
 
 def slaac(block: Block, mac: str) -> str:

@@ -86,7 +86,7 @@ def _ports(actor: Actor, ids: Sequence[str]) -> dict[str, Port]:
             raise RequestedPortNotFound(port_id=port_id)
         if port.server_id or port.device_id or port.device_owner.startswith("network:"):
             raise RequestedPortInUse(port_id=port_id)
-        if not port.addressed:
+        if not port.addressed:  # type: ignore[attr-defined]  # annotated above
             raise PortRequiresFixedIP(port_id=port_id)
     return found
 

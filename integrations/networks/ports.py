@@ -184,7 +184,7 @@ def delete(ports: Sequence[Port]) -> None:
     FixedAddress.objects.filter(port_id__in=ids).delete()
     PortSecurityGroup.objects.filter(port_id__in=ids).delete()
     Tag.objects.filter(kind="ports", resource_id__in=ids).delete()
-    Port.objects.filter(id__in=ids)._raw_delete(using=Port.objects.db)  # type: ignore[attr-defined]
+    Port.objects.filter(id__in=ids)._raw_delete(using=Port.objects.db)
     counted = Counter(port.project_id for port in ports if port.device_owner != DHCP_OWNER)
     for project_id, count in sorted(counted.items()):
         quotas.give_back(project_id, "port", count)

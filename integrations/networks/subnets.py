@@ -217,7 +217,7 @@ def _serve_dhcp(subnet: Subnet) -> None:
     network = subnet.network
     port = Port.objects.filter(network_id=network.id, device_owner=DHCP_OWNER).first()
     if port is None:
-        columns = {"device_owner": DHCP_OWNER, "device_id": f"dhcp-{network.id}", "status": "ACTIVE"}
+        columns: dict[str, Any] = {"device_owner": DHCP_OWNER, "device_id": f"dhcp-{network.id}", "status": "ACTIVE"}
         columns |= {"port_security_enabled": False}
         new = NewPort(network, network.project_id, addresses=(), columns=columns)
         port = ports.create([new], (), counted=False)[0]

@@ -1,0 +1,85 @@
+"""``/v2.0/subnets``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.http import HttpResponse
+
+from computecloud.core.errors import NotFound
+from computecloud.http.answers import empty
+from integrations.networks import subnets
+from integrations.networks.api import schemas, shapes
+from integrations.networks.api.bodies import accepts
+from integrations.networks.api.lists import OWNED_SORT, Listing, boolean, nothing, number, owned, text
+from integrations.networks.api.resource import CollectionViewSet, owner
+from integrations.networks.errors import NetworkNotFound, PolicyNotAuthorized, SubnetNotFound
+from integrations.networks.models import Network, Subnet
+from integrations.networks.models.subnet import SubnetQuerySet
+
+
+class SubnetsViewSet(CollectionViewSet):
+    """Subnets."""
+
+    policy = {
+        "list": "get_subnet",
+        "retrieve": "get_subnet",
+        "create": "create_subnet",
+        "update": "update_subnet",
+        "destroy": "delete_subnet",
+    }
+    one, many, views = "subnet", "subnets", staticmethod(shapes.subnets)
+    listing = Listing(
+        owned("subnets")
+        | {
+            "network_id": text("network_id"),
+            "ip_version": number("ip_version"),
+            "cidr": text("cidr"),
+            "gateway_ip": text("gateway_ip"),
+            "enable_dhcp": boolean("enable_dhcp"),
+            "ipv6_ra_mode": text("ipv6_ra_mode"),
+            "ipv6_address_mode": text("ipv6_address_mode"),
+            "subnetpool_id": nothing,
+        },
+        OWNED_SORT | {name: name for name in ("network_id", "ip_version", "cidr", "gateway_ip", "enable_dhcp")},
+    )
+
+    def rows(self) -> SubnetQuerySet:
+        return Subnet.objects.for_actor(self.actor).select_related("network")
+
+    def missing(self, pk: str) -> NotFound:
+        return SubnetNotFound(subnet_id=pk[:64])
+
+    @accepts(schemas.SUBNET_CREATE)
+    @transaction.atomic
+    def create(self, request: Any, body: dict[str, Any]) -> HttpResponse:
+        return self.answer_made(body, [self._make(wanted) for wanted in self.wanted(body)])
+
+    def _make(self, wanted: dict[str, Any]) -> str:
+        project_id = owner(self.actor, wanted)
+        network = Network.objects.for_actor(self.actor).filter(id=wanted["network_id"]).first()
+        if network is None:
+            raise NetworkNotFound(net_id=wanted["network_id"])
+        if not self.actor.is_admin and network.project_id != self.actor.project_id:
+            raise PolicyNotAuthorized(action="create_subnet")
+        if "project_id" not in wanted and "tenant_id" not in wanted:
+            project_id = network.project_id
+        return subnets.create(network, project_id, {"ip_version": _version(wanted), **wanted}).id
+
+    @accepts(schemas.SUBNET_UPDATE)
+    @transaction.atomic
+    def update(self, request: Any, pk: str, body: dict[str, Any]) -> HttpResponse:
+        subnet = self.find_own(pk)
+        subnets.update(subnet, body["subnet"])
+        return self.answer_one(request, subnet.id)
+
+    @transaction.atomic
+    def destroy(self, request: Any, pk: str) -> HttpResponse:
+        subnets.delete(self.find_own(pk))
+        return empty()
+
+
+def _version(wanted: dict[str, Any]) -> int:
+    """``ip_version`` may be left out: the CIDR says it."""
+    return 6 if ":" in wanted["cidr"] else 4

@@ -6,13 +6,18 @@ from typing import Any
 
 from django.http import HttpResponse
 
-from computecloud.http.answers import answer
-from computecloud.http.views import ServiceViewSet, query
+from computecloud.http.answers import answer, empty
+from computecloud.http.views import ServiceViewSet, accepts, query
+from instances import servers
+from instances.actions.delete import Delete
 from instances.api import server_filters, server_rows, server_shapes
-from instances.api.links import next_links
+from instances.api.links import next_links, thing_links
 from instances.api.queries import Params
-from instances.api.schemas.servers import LIST_QUERY
+from instances.api.schemas.servers import CREATE, LIST_QUERY, UPDATE
+from instances.api.schemas.types import truth
+from instances.api.server_create import to_request
 from instances.api.server_shapes import BriefShape, sees_hosts
+from instances.models import Instance
 
 SERVERS = "os_compute_api:servers"
 
@@ -25,6 +30,9 @@ class ServerViewSet(ServiceViewSet):
         "list": f"{SERVERS}:index",
         "in_detail": f"{SERVERS}:detail",
         "retrieve": f"{SERVERS}:show",
+        "create": f"{SERVERS}:create",
+        "update": f"{SERVERS}:update",
+        "destroy": f"{SERVERS}:delete",
     }
 
     @query(LIST_QUERY, strict_since="2.75")
@@ -45,6 +53,50 @@ class ServerViewSet(ServiceViewSet):
     @query({}, strict_since="2.102")
     def retrieve(self, request: Any, server_id: str, params: Params) -> HttpResponse:
         return answer({"server": server_rows.shown(self.actor, request.api_version, server_id)})
+
+    @accepts(CREATE)
+    def create(self, request: Any, body: dict[str, Any]) -> HttpResponse:
+        wanted = to_request(body, request.api_version, self.actor)
+        made = servers.create(self.actor, wanted, request.request_id)[0]
+        if truth(body["server"].get("return_reservation_id", False)):
+            return answer({"reservation_id": made.reservation_id}, 202)
+        links = thing_links("servers", made.id)
+        shown = {
+            "id": made.id,
+            "links": links,
+            "OS-DCF:diskConfig": made.disk_config,
+            "security_groups": body["server"].get("security_groups", [{"name": "default"}]),
+            "adminPass": wanted.admin_password,
+        }
+        return answer({"server": shown}, 202, {"Location": links[0]["href"]})
+
+    @accepts(UPDATE)
+    def update(self, request: Any, server_id: str, body: dict[str, Any]) -> HttpResponse:
+        server = servers.get(self.actor, server_id)
+        servers.update(self.actor, server, _changes(server, body["server"]))
+        return answer({"server": server_rows.shown_after_update(self.actor, request.api_version, server_id)})
+
+    def destroy(self, request: Any, server_id: str) -> HttpResponse:
+        Delete.request(self.actor, servers.get(self.actor, server_id), request.request_id)
+        return empty(204)
+
+
+COLUMNS = {
+    "name": "name",
+    "description": "description",
+    "hostname": "hostname",
+    "OS-DCF:diskConfig": "disk_config",
+    "accessIPv4": "access_ip_v4",
+    "accessIPv6": "access_ip_v6",
+}
+
+
+def _changes(server: Instance, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Columns from a valid body of ``PUT``. Raises Conflict."""
+    changes = {COLUMNS[name]: value for name, value in wanted.items() if name in COLUMNS}
+    if "pinned_availability_zone" in wanted:
+        changes |= servers.pin_to(server, wanted["pinned_availability_zone"])
+    return changes
 
 
 def _linked(body: dict[str, Any], request: Any, rows: list[Any], limit: int, params: Params) -> dict[str, Any]:

@@ -8,8 +8,11 @@ from instances.api import urls_side
 from instances.api.servers import ServerViewSet
 
 urlpatterns = [
-    path("v2.1/servers", ServerViewSet.as_view({"get": "list"})),
+    path("v2.1/servers", ServerViewSet.as_view({"get": "list", "post": "create"})),
     path("v2.1/servers/detail", ServerViewSet.as_view({"get": "in_detail"})),
-    path("v2.1/servers/<str:server_id>", ServerViewSet.as_view({"get": "retrieve"})),
+    path(
+        "v2.1/servers/<str:server_id>",
+        ServerViewSet.as_view({"get": "retrieve", "put": "update", "delete": "destroy"}),
+    ),
     *urls_side.urlpatterns,
 ]

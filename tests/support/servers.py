@@ -7,8 +7,12 @@ from typing import Any
 from computecloud.core.clock import utcnow
 from hosts.drivers.specs import PowerState
 from hosts.models import Agent, Host
+from instances import flavor_snapshots
+from instances.api import server_hosts, server_rows
 from instances.models import Flavor, Instance, KeyPair
 from instances.states import VmState, view
+from integrations.images import facade as images
+from integrations.images.models import Image
 from tests.support.auth import PROJECT_A, user_id
 
 NICS = [
@@ -60,3 +64,24 @@ def make_server(state: VmState = VmState.ACTIVE, **columns: Any) -> Instance:
     row = build(state, **columns)
     row.save(force_insert=True)
     return row
+
+
+IMAGE = "70a599e0-31e7-49b7-b260-868f441e862b"
+
+
+def make_image(**columns: Any) -> Image:
+    values: dict[str, Any] = {
+        "id": IMAGE, "name": "guest", "status": "active", "owner": PROJECT_A, "visibility": "public",
+        "disk_format": "qcow2", "container_format": "bare", "size_bytes": 10_000, "virtual_size_bytes": 100_000_000,
+        "md5": "0" * 32, "sha512": "0" * 128,
+        "created_at": utcnow(), "updated_at": utcnow(), "properties": {"hw_disk_bus": "virtio"},
+    }  # fmt: skip
+    return Image.objects.create(**(values | columns))
+
+
+def forget_everything() -> None:
+    """What this process keeps for a few seconds between requests."""
+    flavor_snapshots.forget()
+    server_hosts.forget()
+    server_rows.forget_groups()
+    images.forget(IMAGE)

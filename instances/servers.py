@@ -1,0 +1,186 @@
+"""What users do with servers that needs no host: asking for them within all quotas, renaming, locking.
+
+Verbs that a host performs live in ``actions``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+from django.db import transaction
+from django.db.models.functions import Now
+
+from computecloud.conf import conf
+from computecloud.core.actor import Actor
+from computecloud.core.errors import Conflict, Invalid, NotFound, OverQuota
+from computecloud.http import policy
+from instances import quotas, server_groups
+from instances.actions.create import Create, CreateRequest
+from instances.errors import BadReference, InstanceNotFound
+from instances.models import Instance
+from instances.states import VmState
+from integrations.networks import facade as networks
+from operations import engine
+from operations.models.operation import State
+
+UNLOCK_OVERRIDE = "os_compute_api:os-lock-server:unlock:unlock_override"
+
+
+def get(actor: Actor, server_id: str) -> Instance:
+    """A living server that the actor may see, with its host. Raises InstanceNotFound."""
+    row = Instance.objects.for_actor(actor).alive().select_related("host").filter(id=server_id).first()
+    if row is None:
+        raise InstanceNotFound(instance_id=server_id)
+    return row
+
+
+# --- create
+
+
+def create(actor: Actor, wanted: CreateRequest, request_id: str) -> list[Instance]:
+    """As many servers as quota allows, from ``min_count`` to ``count``. Raises OverQuota, BadReference."""
+    try:
+        return _submit(actor, wanted, request_id)
+    except OverQuota:
+        count = min(wanted.count - 1, _room(actor, wanted))
+        if count < wanted.min_count:
+            raise
+        return _submit(actor, replace(wanted, count=count), request_id)
+
+
+def _amounts(wanted: CreateRequest) -> dict[str, int]:
+    """What one server takes, by Nova's names."""
+    return {"instances": 1, "cores": wanted.flavor.vcpus, "ram": wanted.flavor.ram_mb}
+
+
+def _submit(actor: Actor, wanted: CreateRequest, request_id: str) -> list[Instance]:
+    project_id = actor.project_id or ""
+    with transaction.atomic():
+        amounts = {name: amount * wanted.count for name, amount in _amounts(wanted).items()}
+        quotas.check_user(project_id, actor.user_id, amounts)
+        if wanted.server_group_id:
+            _join(actor, wanted.server_group_id, wanted.count)
+        return Create.submit(actor, wanted, request_id)
+
+
+def _join(actor: Actor, group_id: str, count: int) -> None:
+    try:
+        server_groups.admit(actor, group_id, count)
+    except NotFound as problem:
+        raise BadReference(str(problem)) from None
+
+
+def _room(actor: Actor, wanted: CreateRequest) -> int:
+    """How many such servers fit into the project's quota now."""
+    project_id = actor.project_id or ""
+    limits, used = quotas.user_limits(project_id, actor.user_id), quotas.in_use(project_id)
+    return min(
+        ((limits[name] - used[name]) // amount for name, amount in _amounts(wanted).items() if amount and limits[name] >= 0),
+        default=wanted.count - 1,
+    )
+
+
+# --- change
+
+
+def update(actor: Actor, server: Instance, changes: Mapping[str, Any]) -> None:
+    """Write plain columns. Raises InstanceNotFound when it was deleted meanwhile."""
+    if not Instance.objects.alive().filter(id=server.id).update(**changes, updated_at=Now()):
+        raise InstanceNotFound(instance_id=server.id)
+
+
+def pin_to(server: Instance, zone: str | None) -> dict[str, str | None]:
+    """The columns that pin a server to its zone or let it go. Raises Conflict, in Nova's words."""
+    if zone is None or zone == server.pinned_zone:
+        return {"pinned_zone": zone}
+    if server.pinned_zone is not None:
+        raise Conflict(
+            "Cannot change pinned availability zone directly. Unpin first by setting pinned_availability_zone to null."
+        )
+    current = server.availability_zone or conf().default_availability_zone
+    if zone != current:
+        raise Conflict(
+            f"Server can only be pinned to its current availability zone '{current}', but '{zone}' was requested."
+        )
+    return {"pinned_zone": zone}
+
+
+def lock(actor: Actor, server: Instance, request_id: str, reason: str | None = None) -> None:
+    """Refuse actions of members from now on. An owner's lock does not replace an administrator's."""
+    is_owner = server.project_id == actor.project_id
+    if server.locked_by and is_owner:
+        return
+    with transaction.atomic():
+        update(actor, server, {"locked_by": "owner" if is_owner else "admin", "locked_reason": reason})
+        _record(actor, server, "lock", request_id)
+
+
+def unlock(actor: Actor, server: Instance, request_id: str) -> None:
+    """Allow actions again. What an administrator locked, an administrator unlocks. Raises Forbidden."""
+    expected = "owner" if server.project_id == actor.project_id else "admin"
+    if server.locked_by not in ("", expected):
+        policy.authorize(actor, UNLOCK_OVERRIDE)
+    with transaction.atomic():
+        update(actor, server, {"locked_by": "", "locked_reason": None})
+        _record(actor, server, "unlock", request_id)
+
+
+def reset_state(actor: Actor, server: Instance, state: str, request_id: str) -> None:
+    """Settle a server by hand as ``active`` or ``error``: whatever is under way stops at its next step."""
+    with transaction.atomic():
+        engine.supersede("server", server.id)
+        columns = server.cache(None, settled=VmState(state).value, open_operation=None)
+        if not Instance.objects.alive().filter(id=server.id).update(**columns):
+            raise InstanceNotFound(instance_id=server.id)
+        _record(actor, server, "resetState", request_id)
+
+
+def _record(actor: Actor, server: Instance, verb: str, request_id: str) -> None:
+    """An entry in the server's history for something that is already done."""
+    engine.accept(
+        actor=actor,
+        request_id=request_id,
+        subject_kind="server",
+        subject_id=server.id,
+        project_id=server.project_id,
+        verb=verb,
+        ring=False,
+        exclusive=False,
+        state=State.SUCCEEDED,
+        started_at=Now(),
+        finished_at=Now(),
+    )
+
+
+# --- security groups
+
+
+def join_group(server: Instance, name: str) -> None:
+    """Put all the server's ports into a group. Raises NotFound, Conflict, Invalid."""
+    with transaction.atomic():
+        if not _moved(networks.join_group, server, name):
+            raise Invalid("Network requires port_security_enabled and subnet associated in order to apply security groups.")
+        _refresh_nics(server)
+
+
+def leave_group(server: Instance, name: str) -> None:
+    """Take all the server's ports out of a group. Raises NotFound, Conflict."""
+    with transaction.atomic():
+        if not _moved(networks.leave_group, server, name):
+            raise NotFound(f"Security group {name} not associated with the instance {server.id}")
+        _refresh_nics(server)
+
+
+def _moved(move: Callable[[str, str, str], bool], server: Instance, name: str) -> bool:
+    try:
+        return move(server.id, server.project_id, name)
+    except Invalid as problem:
+        raise NotFound(str(problem)) from None
+
+
+def _refresh_nics(server: Instance) -> None:
+    nics = msgspec.to_builtins(networks.nics(server.id))
+    Instance.objects.filter(id=server.id).update(network_info=nics, updated_at=Now())

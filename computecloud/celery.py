@@ -49,7 +49,7 @@ app.conf.update(
     worker_soft_shutdown_timeout=30,
     CELERY_DB_REUSE_MAX=10**9,  # Celery's Django fixup would close the connection around every task
     timezone="UTC",
-    imports=["tasks.host"] if CONF.role == "agent" else ["tasks.control"],
+    imports={"agent": ["tasks.host"], "monitor": []}.get(CONF.role, ["tasks.control"]),
     beat_schedule={
         name: {"task": task, "schedule": every, "options": {"expires": every}}
         for name, task, every in (

@@ -25,7 +25,8 @@ class Conf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """All settings. Durations end in ``_s`` (seconds), sizes carry their unit."""
 
     # --- what this process is
-    role: Literal["cloud", "conductor", "agent"] = "cloud"  # agent: a compute host, without any database
+    # agent: a compute host, without any database; monitor: beat and Flower, which need neither database nor Django
+    role: Literal["cloud", "conductor", "agent", "monitor"] = "cloud"
     state_dir: str = ".state"  # blobs, logs, sockets, identities
     debug: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -46,7 +46,7 @@ def find(run: Path, name: str) -> Running | None:
 
 def names(run: Path) -> list[str]:
     """Names of all pid files, running or not."""
-    return sorted(path.stem for path in run.glob("*.pid"))
+    return sorted(path.stem for path in run.glob("[!.]*.pid"))
 
 
 def children(pid: int) -> list[int]:

@@ -47,17 +47,14 @@ def _granian(target: str, interface: str, threads: int, *listen: str) -> list[st
     ]  # fmt: skip
 
 
-def _celery(*arguments: str) -> list[str]:
-    return [str(BIN / "python"), "-m", "celery", "-A", "computecloud", *arguments]
+def _task_process(*arguments: str) -> list[str]:
+    return [str(BIN / "python"), "-m", "deploy.task_process", *arguments]
 
 
 def agent(cloud: Cloud, one: Agent) -> Process:
     """The worker pinned to its hosts' queues, in its host's namespaces."""
     queues = ",".join(f"host.{uuid}" for uuid in one.uuids())
-    worker = _celery(
-        "worker", "-n", one.process_name, "-Q", queues, "-P", "threads", "-c", str(HOST_THREADS),
-        "--without-gossip", "--without-mingle", "-l", "WARNING",
-    )  # fmt: skip
+    worker = _task_process("worker", "--name", one.process_name, "--queues", queues, "--threads", str(HOST_THREADS))
     command = [*(absolute(one.enter) if one.enter else ()), *worker]
     return Process(one.process_name, command, _python_environment(agent_file(cloud, one)), order=40, stop_wait_s=45)
 
@@ -71,9 +68,19 @@ def front(cloud: Cloud) -> Process:
     return Process("front", command, order=60, stop_signal="QUIT")
 
 
+def console(cloud: Cloud, environment: dict[str, str]) -> list[Process]:
+    """The ASGI side, where this version of the product has one."""
+    if not (CHECKOUT / "computecloud" / "asgi.py").exists():
+        return []
+    listen = ["--socket", f"{cloud.run}/console.sock"]
+    return [Process("console", _granian("computecloud.asgi:application", "asgi", 1, *listen), environment, order=50)]
+
+
 def services(cloud: Cloud, network_address: str | None) -> list[Process]:
     """Everything but the hosts: see the table in docs/explanation about the parts that run."""
     environment = _python_environment(cloud.config_file)
+    # Beat and Flower know tasks by name only: without Django they need half the memory.
+    watching = environment | {"COMPUTECLOUD_ROLE": "monitor", "DJANGO_SETTINGS_MODULE": ""}
     conductor_address = network_address or "127.0.0.1"
     conductor_port = CONDUCTOR_PORT if network_address else cloud.wish.conductor_port
     return [
@@ -93,23 +100,20 @@ def services(cloud: Cloud, network_address: str | None) -> list[Process]:
         ),
         Process(
             "control",
-            _celery("worker", "-n", "control@cloud", "-Q", "control", "-P", "threads", "-c", "4",
-                    "--without-gossip", "--without-mingle", "-l", "WARNING"),
+            _task_process("worker", "--name", "control@cloud", "--queues", "control", "--threads", "4"),
             environment,
             order=30,
             stop_wait_s=45,
         ),
-        Process(
-            "beat",
-            _celery("beat", "-s", f"{cloud.run}/beat-schedule", "--pidfile=", "-l", "WARNING"),
-            environment,
-            order=50,
-        ),
+        Process("beat", _task_process("beat", "--schedule", f"{cloud.run}/beat-schedule"), watching, order=50),
+        *console(cloud, environment),
         Process(
             "flower",
-            _celery("flower", f"--unix_socket={cloud.run}/flower.sock", "--url_prefix=flower", "--read_only=true",
-                    "--max_tasks=2000", "--max_workers=200", "--purge_offline_workers=3600", "--logging=warning"),
-            environment,
+            _task_process(
+                "flower", f"--unix_socket={cloud.run}/flower.sock", "--url_prefix=flower", "--read_only=true",
+                "--max_tasks=2000", "--max_workers=1000", "--purge_offline_workers=3600", "--logging=warning",
+            ),
+            watching,
             order=50,
         ),
         front(cloud),

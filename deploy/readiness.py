@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from deploy.client import ApiProblem, Client
 from deploy.cloud import Cloud
@@ -36,10 +38,17 @@ def wait_for(look: Callable[[], str | None], seconds: float, every_s: float = 0.
     return None
 
 
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as line:
+        return line.connect_ex(str(path)) == 0
+
+
 def wait_for_api(cloud: Cloud) -> None:
     """The front, the API and the conductor answer. Raises Failure with the log of what does not."""
 
     def look() -> str | None:
+        if not _listens(cloud.run / "api.sock"):  # asking the front this early would only fill its log
+            return "the API does not listen yet"
         try:
             Client(cloud.local_url, "", "", timeout_s=5).version_document()
         except ApiProblem as problem:

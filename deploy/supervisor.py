@@ -83,6 +83,7 @@ def _program(cloud: Cloud, process: Process) -> str:
     return f"""\
 [program:{process.name}]
 command={command}
+directory={CHECKOUT}
 environment={environment}
 priority={process.order}
 autostart=true

@@ -13,6 +13,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "computecloud.settings")
 CONF = conf()
 
 app = Celery("computecloud")
+app.set_default()  # Celery's "current" app is per thread; servers publish from threads of their own
+app.set_default()  # bells ring from threads of the API too, which know no current app of their own
 app.conf.update(
     broker_url=CONF.broker_url,
     result_backend=None,

@@ -7,8 +7,11 @@ from typing import Any
 
 import dj_database_url
 
+from computecloud.celery import app as celery_app
 from computecloud.conf import conf
 from computecloud.core import logs
+
+__all__ = ["celery_app"]  # every process that has settings publishes through this application
 
 CONF = conf()
 BASE_DIR = Path(__file__).resolve().parents[2]

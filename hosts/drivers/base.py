@@ -6,7 +6,7 @@ A capability is ``isinstance(driver, Role)``, so it is always true. Drivers are 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -83,4 +83,15 @@ class ConsoleLogged(ABC):
         """The last ``max_bytes`` of the log; empty when there is none. Raises GuestNotFound."""
 
 
-__all__ = ["ConsoleLogged", "Driver", "ImageSource", "PowerState", "Rebooting"]
+class Networked(ABC):
+    """Carries virtual networks, and floods them to the other hosts that carry them too."""
+
+    @abstractmethod
+    def sync_peers(self, peers: Mapping[str, Sequence[str]]) -> None:
+        """For the reconciler: network id -> underlay addresses of exactly the other hosts that carry it now.
+
+        Networks that are not here are passed over; networks here that are not named keep their peers.
+        """
+
+
+__all__ = ["ConsoleLogged", "Driver", "ImageSource", "Networked", "PowerState", "Rebooting"]

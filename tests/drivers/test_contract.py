@@ -57,7 +57,7 @@ def libvirt_host(folder: Path, images: ImagesInMemory) -> Driver:
     node = folder / "node.xml"
     node.write_text("<node/>")
     options = {"uri": f"test://{node}", "virt_type": "test", "arch": "i686", "calls": 2}
-    made = module.make(options, images, folder / "host", "", plumbing=NoWires())
+    made = module.make(options, images, folder / "host", "", wires=NoWires())
     assert isinstance(made, Driver)
     return made
 
@@ -71,6 +71,8 @@ class NoWires:
         return f"tap{nic.port_id[-8:]}"
 
     def remove_port(self, port_id: str) -> None: ...
+
+    def sync_peers(self, network_id: str, peers: object) -> None: ...
 
 
 def test_the_steps_have_the_same_names_everywhere(driver: Driver, spec: GuestSpec) -> None:

@@ -8,19 +8,20 @@ from threading import Lock
 
 import structlog
 
-from hosts.drivers.base import ConsoleLogged, Driver, ImageSource, Rebooting
+from hosts.drivers.base import ConsoleLogged, Driver, ImageSource, Networked, Rebooting
 from hosts.drivers.errors import DriverError
 from hosts.drivers.libvirt import console_log, destroy, files, inventory, power, spawn
 from hosts.drivers.libvirt.host import LibvirtHost, assemble
 from hosts.drivers.libvirt.inventory import Machine
-from hosts.drivers.libvirt.options import parse
-from hosts.drivers.libvirt.ports import Plumbing
+from hosts.drivers.libvirt.options import Options, parse
+from hosts.drivers.libvirt.ports import Wires
 from hosts.drivers.specs import GuestRef, GuestSpec, GuestState, HostInventory, Step
+from hosts.plumbing import Plumbing
 
 log = structlog.get_logger(__name__)
 
 
-class LibvirtDriver(Driver, Rebooting, ConsoleLogged):
+class LibvirtDriver(Driver, Rebooting, ConsoleLogged, Networked):
     """One host under one libvirtd."""
 
     name = "libvirt"
@@ -73,6 +74,9 @@ class LibvirtDriver(Driver, Rebooting, ConsoleLogged):
             self.host.domains.state(guest_id)  # raises GuestNotFound
         return console_log.tail(self.host.console_log(guest_id), max_bytes)
 
+    def sync_peers(self, peers: Mapping[str, Sequence[str]]) -> None:
+        self.host.ports.sync_peers(peers)
+
     def leftovers(self, known: frozenset[str]) -> Sequence[str]:
         return destroy.leftovers(self.host, known)
 
@@ -93,8 +97,15 @@ def make(
     images: ImageSource | None,
     state_dir: Path,
     underlay_address: str,
-    plumbing: Plumbing | None = None,
+    wires: Wires | None = None,
 ) -> LibvirtDriver:
-    """For the registry."""
-    del underlay_address
-    return LibvirtDriver(assemble(parse(options), images, files.private_folder(state_dir), plumbing))
+    """For the registry. ``wires`` takes the place of the plumbing that a host with an underlay address has."""
+    parsed = parse(options)
+    files.private_folder(state_dir)
+    return LibvirtDriver(assemble(parsed, images, state_dir, wires or _plumbing(parsed, state_dir, underlay_address)))
+
+
+def _plumbing(options: Options, state_dir: Path, underlay_address: str) -> Plumbing | None:
+    if options.network == "none" or not underlay_address:
+        return None
+    return Plumbing(underlay_address, state_dir / "networks")

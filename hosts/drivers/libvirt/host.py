@@ -14,7 +14,7 @@ from hosts.drivers.libvirt.domain_xml import Platform
 from hosts.drivers.libvirt.domains import Domains
 from hosts.drivers.libvirt.image_cache import ImageCache
 from hosts.drivers.libvirt.options import Options
-from hosts.drivers.libvirt.ports import Plumbing, Ports
+from hosts.drivers.libvirt.ports import Ports, Wires
 from hosts.drivers.libvirt_kvm_probe import kvm_works
 
 
@@ -38,9 +38,7 @@ class LibvirtHost:
         return self.disks.folder(guest_id) / "console.log"
 
 
-def assemble(
-    options: Options, images: ImageSource | None, state_dir: Path, plumbing: Plumbing | None = None
-) -> LibvirtHost:
+def assemble(options: Options, images: ImageSource | None, state_dir: Path, wires: Wires | None = None) -> LibvirtHost:
     """Nothing is opened yet; KVM is probed."""
     state_dir = state_dir.resolve()
     connection = Connection(options.uri, calls=options.calls, deadline_s=options.deadline_s)
@@ -54,7 +52,7 @@ def assemble(
         domains=Domains(connection, options),
         disks=disks,
         cache=cache,
-        ports=Ports(disks, plumbing),
+        ports=Ports(disks, wires),
         platform=_platform(options, state_dir),
     )
 

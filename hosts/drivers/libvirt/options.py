@@ -20,7 +20,7 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     hotplug_ports: int = 12  # spare PCI Express ports of a q35 guest
     image_cache_gb: int = 20
     ephemeral_format: Literal["ext4", "none"] = "ext4"
-    network: Literal["auto", "bridge", "none"] = "auto"  # auto: bridge when the host has an underlay address
+    network: Literal["auto", "none"] = "auto"  # auto: guests have networks when the host has an underlay address
 
     share: float = 1.0  # how much of this machine's memory and free disk the host offers
     vcpus: int = 0  # 0: all of the machine

@@ -4,7 +4,7 @@ after they are removed; making them is the plumbing's work.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -16,10 +16,10 @@ from hosts.drivers.libvirt.disks import Disks
 from hosts.drivers.specs import GuestSpec, NetworkSpec, NicSpec
 
 
-class Plumbing(Protocol):
-    """What a driver needs of ``hosts.plumbing``; every call looks before it acts."""
+class Wires(Protocol):
+    """What a driver needs of ``hosts.plumbing.Plumbing``; every call looks before it acts."""
 
-    def ensure_network(self, network: NetworkSpec, peers: Sequence[str]) -> None:
+    def ensure_network(self, network: NetworkSpec, peers: Sequence[str] = ()) -> None:
         """This host carries ``network``: bridge, segment to ``peers`` (underlay addresses), DHCP."""
 
     def ensure_port(self, nic: NicSpec) -> str:
@@ -28,35 +28,44 @@ class Plumbing(Protocol):
     def remove_port(self, port_id: str) -> None:
         """The port's tap device is gone, and its network if it was the last one here."""
 
+    def sync_peers(self, network_id: str, peers: Sequence[str]) -> None:
+        """The network, if it is here, is flooded to exactly ``peers``."""
+
 
 class Ports:
-    """The ports of one host's guests. Without a plumbing, guests cannot have networks."""
+    """The ports of one host's guests. Without wires, guests cannot have networks."""
 
-    def __init__(self, disks: Disks, plumbing: Plumbing | None) -> None:
+    def __init__(self, disks: Disks, wires: Wires | None) -> None:
         self._disks = disks
-        self._plumbing = plumbing
+        self._wires = wires
 
     def plug(self, spec: GuestSpec) -> None:
         """Every port of ``spec`` has its device. Raises Fatal when this host has no networks."""
         if not spec.nics:
             return
-        if self._plumbing is None:
+        if self._wires is None:
             raise Fatal("this host carries no networks (driver option network)")
         mark = spec.operation_id or "none"
         known = self.taps(spec.id)
         self._write(spec.id, dict.fromkeys((nic.port_id for nic in spec.nics), "") | known, mark, known)
         taps = dict(known)
         for nic in spec.nics:
-            self._plumbing.ensure_network(nic.network, spec.peers)
-            taps[nic.port_id] = self._plumbing.ensure_port(nic)
+            self._wires.ensure_network(nic.network, spec.peers)
+            taps[nic.port_id] = self._wires.ensure_port(nic)
         self._write(spec.id, taps, mark, known)
 
     def unplug(self, guest_id: str) -> None:
         """No port of the guest is left on this host."""
         for port_id in self.taps(guest_id):
-            if self._plumbing is not None:
-                self._plumbing.remove_port(port_id)
+            if self._wires is not None:
+                self._wires.remove_port(port_id)
         self._file(guest_id).unlink(missing_ok=True)
+
+    def sync_peers(self, peers: Mapping[str, Sequence[str]]) -> None:
+        """Network id -> the other hosts that carry it."""
+        if self._wires is not None:
+            for network_id, addresses in peers.items():
+                self._wires.sync_peers(network_id, addresses)
 
     def taps(self, guest_id: str) -> dict[str, str]:
         """Port id -> device ("" while it is being made)."""

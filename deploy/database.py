@@ -8,7 +8,7 @@ from pathlib import Path
 from deploy.cloud import Cloud
 from deploy.credentials import Secrets
 from deploy.files import write_private
-from deploy.management import fingerprint, manage
+from deploy.management import data_fingerprint, manage
 from deploy.progress import Progress
 
 
@@ -17,7 +17,7 @@ def _stamp_file(cloud: Cloud) -> Path:
 
 
 def _stamp(cloud: Cloud) -> str:
-    return f"{cloud.database_url}\nfake: {bool(cloud.wish.fake)}\n{fingerprint()}"
+    return f"{cloud.database_url}\nfake: {bool(cloud.wish.fake)}\n{data_fingerprint()}"
 
 
 def is_prepared(cloud: Cloud) -> bool:

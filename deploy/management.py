@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
-from pathlib import Path
 
 from computecloud.core.command import CommandFailed, run
 from deploy.cloud import CHECKOUT, Cloud
 from deploy.progress import Failure
+
+PACKAGES = ("computecloud", "dashboard", "tasks", "instances", "scheduling", "hosts", "integrations", "operations")
 
 
 def manage(cloud: Cloud, *arguments: str, data: bytes | None = None, timeout_s: float = 300) -> str:
@@ -26,12 +28,23 @@ def manage(cloud: Cloud, *arguments: str, data: bytes | None = None, timeout_s: 
         raise Failure(f"manage.py {' '.join(arguments)} failed:\n{problem.output.strip()}") from problem
 
 
-def fingerprint() -> str:
-    """Changes whenever a migration or a static file of the checkout does; `up` skips both when it has not."""
+def fingerprint(*patterns: str) -> str:
+    """Changes whenever a file of the checkout that matches a pattern does, by name, size or time of change."""
     stamps: list[str] = []
-    for pattern in ("*/migrations/*.py", "*/*/migrations/*.py", "*/static/**/*", "requirements.txt"):
+    for pattern in patterns:
         for path in CHECKOUT.glob(pattern):
-            if path.is_file() and ".venv" not in path.parts:
+            if path.is_file() and "__pycache__" not in path.parts:
                 seen = path.stat()
                 stamps.append(f"{path.relative_to(CHECKOUT)}:{seen.st_size}:{seen.st_mtime_ns}")
-    return f"{Path(sys.executable)}\n" + "\n".join(sorted(stamps))
+    return hashlib.sha256("\n".join([sys.executable, *sorted(stamps)]).encode()).hexdigest()
+
+
+def data_fingerprint() -> str:
+    """Of what shapes the database and the static files."""
+    return fingerprint("*/migrations/*.py", "*/*/migrations/*.py", "*/static/**/*", "requirements.txt")
+
+
+def code_fingerprint() -> str:
+    """Of what a running process has loaded: a change means that it is to be restarted."""
+    code = [f"{package}/**/*{ending}" for package in PACKAGES for ending in (".py", ".html", ".json")]
+    return fingerprint(*code, "deploy/serve.py", "deploy/task_process.py", "requirements.txt")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from pathlib import Path
 from computecloud.core.command import absolute
 from deploy.cloud import CHECKOUT, Cloud
 from deploy.config import CONDUCTOR_PORT, Agent, agent_file
+from deploy.management import code_fingerprint
 
 BIN = Path(sys.executable).parent
 HOST_THREADS = 8
@@ -27,8 +29,17 @@ class Process:
     stop_wait_s: int = 10
 
 
-def _python_environment(config: Path) -> dict[str, str]:
+def content(*files: Path, code: str = "") -> dict[str, str]:
+    """A word in the environment that changes with what a process read at its start; the supervisor then restarts it."""
+    total = hashlib.sha256(code.encode())
+    for path in files:
+        total.update(path.read_bytes())
+    return {"CLOUD_CONTENT": total.hexdigest()[:16]}
+
+
+def _python_environment(config: Path, *more: Path) -> dict[str, str]:
     return {
+        **content(config, *more, code=code_fingerprint()),
         "COMPUTECLOUD_CONFIG": str(config),
         "DJANGO_SETTINGS_MODULE": "computecloud.settings",
         "PYTHONPATH": str(CHECKOUT),
@@ -56,16 +67,18 @@ def agent(cloud: Cloud, one: Agent) -> Process:
     queues = ",".join(f"host.{uuid}" for uuid in one.uuids())
     worker = _task_process("worker", "--name", one.process_name, "--queues", queues, "--threads", str(HOST_THREADS))
     command = [*(absolute(one.enter) if one.enter else ()), *worker]
-    return Process(one.process_name, command, _python_environment(agent_file(cloud, one)), order=40, stop_wait_s=45)
+    return Process(one.process_name, command, _python_environment(agent_file(cloud, one), *one.identities), order=40, stop_wait_s=45)
 
 
 def redis(cloud: Cloud) -> Process:
-    return Process("redis", ["/usr/bin/redis-server", str(cloud.etc / "redis.conf")], order=10)
+    path = cloud.etc / "redis.conf"
+    return Process("redis", ["/usr/bin/redis-server", str(path)], content(path), order=10)
 
 
 def front(cloud: Cloud) -> Process:
-    command = ["/usr/sbin/nginx", "-e", "stderr", "-c", str(cloud.etc / "nginx.conf"), "-p", str(cloud.run)]
-    return Process("front", command, order=60, stop_signal="QUIT")
+    path = cloud.etc / "nginx.conf"
+    command = ["/usr/sbin/nginx", "-e", "stderr", "-c", str(path), "-p", str(cloud.run)]
+    return Process("front", command, content(path, cloud.etc / "headers.conf"), order=60, stop_signal="QUIT")
 
 
 def console(cloud: Cloud, environment: dict[str, str]) -> list[Process]:

@@ -9,22 +9,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy import postgres
+from deploy import management, postgres
 from deploy.cloud import CHECKOUT
 from deploy.progress import Progress
 
 BIN = Path(sys.executable).parent
-PACKAGES = [
-    "computecloud",
-    "dashboard",
-    "tasks",
-    "instances",
-    "scheduling",
-    "hosts",
-    "integrations",
-    "operations",
-    "deploy",
-]
+PACKAGES = [*management.PACKAGES, "deploy"]
 TEST_KEY = "a key for tests only, never for a cloud: 0123456789"
 AT_ONCE = "2"
 

@@ -9,6 +9,7 @@ from secrets import token_urlsafe
 from django.db import transaction
 from django.db.models import Q
 
+from computecloud.core.errors import Invalid
 from integrations.identity.grants import changed_for, changed_for_holders
 from integrations.identity.models import (
     DEFAULT_DOMAIN_ID,
@@ -24,13 +25,15 @@ from integrations.identity.passwords import hashed
 ROLES = ("admin", "manager", "member", "reader", "service")
 CHAIN = (("admin", "manager"), ("manager", "member"), ("member", "reader"))
 WELL_KNOWN = frozenset(
-    "admin administrator password passw0rd secret changeme demo nova openstack computecloud root toor test guest"
-    " 123456 12345678 qwerty letmein secretadmin nomoresecret".split()
+    "admin|administrator|password|passw0rd|secret|changeme|demo|nova|openstack|computecloud|root|toor|test|guest"
+    "|123456|12345678|qwerty|letmein|secretadmin|nomoresecret".split("|")
 )
 
 
-class WellKnownPassword(ValueError):
+class WellKnownPassword(Invalid):
     """A password that everybody tries first (S48)."""
+
+    message = "The password given for {name} is a well-known one."
 
 
 @dataclass(slots=True)
@@ -64,14 +67,12 @@ def ensure_roles() -> dict[str, Role]:
 
 
 def ensure_project(name: str, description: str = "") -> Project:
-    return Project.objects.get_or_create(
-        domain_id=DEFAULT_DOMAIN_ID, name=name, defaults={"description": description}
-    )[0]
+    return Project.objects.get_or_create(domain_id=DEFAULT_DOMAIN_ID, name=name, defaults={"description": description})[
+        0
+    ]
 
 
-def ensure_user(
-    name: str, password: str | None, *, default_project: Project | None = None
-) -> tuple[User, str | None]:
+def ensure_user(name: str, password: str | None, *, default_project: Project | None = None) -> tuple[User, str | None]:
     """The user, and the password when one was set now: an existing user keeps the password that it has.
 
     Without ``password`` a new user gets a random one. Raises WellKnownPassword.
@@ -80,7 +81,7 @@ def ensure_user(
     if found is not None:
         return found, None
     if password is not None and (password.lower() in WELL_KNOWN or password.lower() == name.lower()):
-        raise WellKnownPassword(f"the password given for {name} is a well-known one")
+        raise WellKnownPassword(name=name)
     secret = password or token_urlsafe(18)
     user = User.objects.create(
         name=name,
@@ -106,9 +107,7 @@ def grant(user: User, role: Role, project: Project | None = None) -> None:
         changed_for(Q(id=user.id))
 
 
-def ensure(
-    passwords: Mapping[str, str | None] | None = None, extra_projects: Sequence[str] = ()
-) -> Bootstrapped:
+def ensure(passwords: Mapping[str, str | None] | None = None, extra_projects: Sequence[str] = ()) -> Bootstrapped:
     """Everything a new cloud needs. ``passwords``: those of admin and demo (None or absent: random ones).
 
     Projects admin and demo (and ``extra_projects``); user admin with admin on project admin and on the

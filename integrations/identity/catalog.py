@@ -81,12 +81,10 @@ def _built_in_entries() -> tuple[dict[str, Any], ...]:
 
 
 def catalog() -> list[dict[str, Any]]:
-    """The catalogue as tokens carry it: ``[{id, type, name, endpoints: [{id, interface, url, region, region_id}]}]``."""
+    """The catalogue as tokens carry it: [{id, type, name, endpoints: [{id, interface, url, region, region_id}]}]."""
     entries = list(_built_in_entries())
     added: dict[str, dict[str, Any]] = {}
-    rows = (
-        Endpoint.objects.filter(enabled=True, service__enabled=True).select_related("service").order_by("id")
-    )
+    rows = Endpoint.objects.filter(enabled=True, service__enabled=True).select_related("service").order_by("id")
     for endpoint in rows:
         service: Service = endpoint.service
         entry = added.setdefault(

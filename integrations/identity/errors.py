@@ -24,7 +24,10 @@ class Duplicate(Conflict):
 
 
 class DomainStillEnabled(Forbidden):
-    message = "You are not authorized to perform the requested action: Cannot delete a domain that is enabled, please disable it first."
+    message = (
+        "You are not authorized to perform the requested action: "
+        "Cannot delete a domain that is enabled, please disable it first."
+    )
 
 
 class Immutable(Forbidden):

@@ -50,7 +50,7 @@ def fits(password: str, stored: str | None) -> bool:
     if len(password) > LONGEST:
         return False
     nobody = _nobody()
-    usable = stored is not None and not stored.startswith("!")
+    known = stored if stored is not None and not stored.startswith("!") else nobody
     with _turn():
-        matches = check_password(password, stored if usable else nobody)
-    return matches and usable
+        matches = check_password(password, known)
+    return matches and known is not nobody

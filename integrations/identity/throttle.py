@@ -49,9 +49,7 @@ class LoginThrottle:
     """Who may still try. An address from which an account has logged in before is counted on its own, so that a
     stranger who guesses cannot lock the owner out."""
 
-    def __init__(
-        self, per_account: int, per_address: int, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, per_account: int, per_address: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.accounts = Failures(per_account, clock)
         self.addresses = Failures(per_address, clock)
         self._homes: OrderedDict[tuple[str, str], None] = OrderedDict()

@@ -1,1 +1,1 @@
-"""What changes in Identity, one module per kind of thing: rows, versions that end tokens, and news for the apps above."""
+"""What changes in Identity, one module per kind of thing: rows, versions that end tokens, news for the apps above."""

@@ -50,9 +50,7 @@ def region(id: str) -> Region:
 def _save(row: Service | Endpoint, values: dict[str, Any], columns: tuple[str, ...]) -> None:
     for name in columns:
         if name in values:
-            setattr(
-                row, name, "" if values[name] is None and name in ("name", "description") else values[name]
-            )
+            setattr(row, name, "" if values[name] is None and name in ("name", "description") else values[name])
     row.save()
 
 
@@ -64,11 +62,7 @@ def save_service(row: Service, values: dict[str, Any]) -> Service:
 def save_endpoint(row: Endpoint, values: dict[str, Any]) -> Endpoint:
     """Raises InvalidReference for a service or region that does not exist."""
     region_id = values.get("region_id", values.get("region"))
-    if (
-        region_id is not None
-        and region_id != conf().region
-        and not Region.objects.filter(id=region_id).exists()
-    ):
+    if region_id is not None and region_id != conf().region and not Region.objects.filter(id=region_id).exists():
         if "region_id" in values:
             raise InvalidReference(field="region_id", reason=f"region {region_id} does not exist")
         Region.objects.create(id=region_id)

@@ -156,8 +156,7 @@ def update_credential(actor: Actor, row: Credential, values: dict[str, Any]) -> 
             found(Project.objects.all(), "project", values["project_id"])
         row.project_id = values["project_id"]
     kind, blob = values.get("type", row.type), values.get("blob", blob_of(row))
-    if kind == "ec2" and _blob_id(kind, blob) != row.id:
-        raise InvalidReference(field="blob", reason="the access key of an ec2 credential cannot change")
+    _blob_id(kind, blob)
     row.type = kind
     row.blob_sealed = seal({"blob": blob})
     row.save()

@@ -8,12 +8,14 @@ from django.db import transaction
 from django.db.models import Q
 
 from computecloud.core.actor import Actor
-from integrations.identity.actions.storing import storing
+from integrations.identity.actions.storing import own_properties, storing
 from integrations.identity.authority import domain_for_new, found, group_within
 from integrations.identity.errors import EntityNotFound, InvalidReference
 from integrations.identity.grants import changed_for
 from integrations.identity.models import DEFAULT_DOMAIN_ID, Domain, Group, GroupMember, User
 from integrations.identity.tokens import forget_cached
+
+NOT_EXTRA = ("name", "description", "domain_id")
 
 
 def create(actor: Actor, values: dict[str, Any]) -> Group:
@@ -22,7 +24,10 @@ def create(actor: Actor, values: dict[str, Any]) -> Group:
     found(Domain.objects.all(), "domain", domain_id)
     with storing("group", f"name {values['name']} at domain ID {domain_id}"):
         return Group.objects.create(
-            name=values["name"], domain_id=domain_id, description=values.get("description") or ""
+            name=values["name"],
+            domain_id=domain_id,
+            description=values.get("description") or "",
+            extra=own_properties(values, NOT_EXTRA),
         )
 
 
@@ -30,7 +35,8 @@ def update(group: Group, values: dict[str, Any]) -> Group:
     """Raises Duplicate, Invalid."""
     if values.get("domain_id", group.domain_id) != group.domain_id:
         raise InvalidReference(field="domain_id", reason="a group cannot move to another domain")
-    changes = {name: values[name] or "" for name in ("name", "description") if name in values}
+    changes: dict[str, Any] = {name: values[name] or "" for name in ("name", "description") if name in values}
+    changes["extra"] = own_properties(values, NOT_EXTRA, group.extra)
     with storing("group", f"name {values.get('name')} at domain ID {group.domain_id}"):
         Group.objects.filter(id=group.id).update(**changes)
     group.refresh_from_db()

@@ -9,25 +9,23 @@ from django.db.models import F
 
 from computecloud.core.actor import Actor
 from computecloud.core.errors import Unauthorized
-from integrations.identity.actions.storing import storing
+from integrations.identity.actions.storing import own_properties, storing
 from integrations.identity.authority import domain_for_new, found, not_above
-from integrations.identity.errors import ActionForbidden, EntityNotFound, InvalidReference
+from integrations.identity.errors import EntityNotFound, InvalidReference
 from integrations.identity.login import check_password
 from integrations.identity.models import DEFAULT_DOMAIN_ID, Domain, Token, User
 from integrations.identity.passwords import hashed
 from integrations.identity.tokens import forget_cached
 from operations.models import Outbox
 
+NOT_EXTRA = ("name", "email", "description", "enabled", "default_project_id", "options", "domain_id", "password")
 COLUMNS = ("name", "email", "description", "enabled", "default_project_id", "options")
 
 
 def _columns(values: dict[str, Any]) -> dict[str, Any]:
     """Body fields as column values: texts are never null."""
     given = {name: values[name] for name in COLUMNS if name in values}
-    return {
-        name: "" if value is None and name in ("email", "description") else value
-        for name, value in given.items()
-    }
+    return {name: "" if value is None and name in ("email", "description") else value for name, value in given.items()}
 
 
 def _check_default_project(values: dict[str, Any]) -> None:
@@ -44,7 +42,9 @@ def create(actor: Actor, values: dict[str, Any]) -> User:
     password = values.get("password")
     stored = hashed(password) if password else "!"
     with storing("user", f"name {values['name']} at domain ID {domain_id}"):
-        return User.objects.create(domain_id=domain_id, password=stored, **_columns(values))
+        return User.objects.create(
+            domain_id=domain_id, password=stored, extra=own_properties(values, NOT_EXTRA), **_columns(values)
+        )
 
 
 def update(actor: Actor, user: User, values: dict[str, Any]) -> User:
@@ -54,6 +54,7 @@ def update(actor: Actor, user: User, values: dict[str, Any]) -> User:
         raise InvalidReference(field="domain_id", reason="a user cannot move to another domain")
     _check_default_project(values)
     changes = _columns(values)
+    changes["extra"] = own_properties(values, NOT_EXTRA, user.extra)
     was_enabled = user.enabled
     if "password" in values:
         changes["password"] = hashed(values["password"]) if values["password"] else "!"
@@ -68,10 +69,8 @@ def update(actor: Actor, user: User, values: dict[str, Any]) -> User:
     return user
 
 
-def change_password(actor: Actor, user_id: str, original: str, new: str, address: str) -> None:
-    """One's own password, proven by the present one. Raises Unauthorized, ActionForbidden."""
-    if user_id != actor.user_id:
-        raise ActionForbidden(action="identity:change_password")
+def change_password(user_id: str, original: str, new: str, address: str) -> None:
+    """A new password, which needs the present one and nothing else. Raises Unauthorized, TooManyRequests."""
     user = check_password({"id": user_id, "password": original}, address)
     stored = hashed(new)
     with transaction.atomic():

@@ -37,11 +37,7 @@ class Held:
 
 def _path(row: Any) -> str:
     target = (
-        f"projects/{row.project_id}"
-        if row.project_id
-        else f"domains/{row.domain_id}"
-        if row.domain_id
-        else "system"
+        f"projects/{row.project_id}" if row.project_id else f"domains/{row.domain_id}" if row.domain_id else "system"
     )
     holder = f"users/{row.user_id}" if row.user_id else f"groups/{row.group_id}"
     middle = f"{target}/{holder}/roles/{row.role_id}"
@@ -50,9 +46,7 @@ def _path(row: Any) -> str:
 
 def _granted(rows: QuerySet[Assignment]) -> Iterator[Held]:
     for row in rows[:MOST]:
-        yield Held(
-            row.role_id, row.user_id, row.group_id, row.project_id, row.domain_id, row.inherited, _path(row)
-        )
+        yield Held(row.role_id, row.user_id, row.group_id, row.project_id, row.domain_id, row.inherited, _path(row))
 
 
 def _projects_below(row: Held) -> list[str]:
@@ -62,9 +56,7 @@ def _projects_below(row: Held) -> list[str]:
     below: list[str] = []
     level = [row.project_id] if row.project_id else []
     while level:
-        level = list(
-            Project.objects.filter(parent_id__in=level).exclude(id__in=below).values_list("id", flat=True)
-        )
+        level = list(Project.objects.filter(parent_id__in=level).exclude(id__in=below).values_list("id", flat=True))
         below += level
     return below
 
@@ -78,9 +70,7 @@ def effective(rows: Iterator[Held]) -> Iterator[Held]:
     seen: set[tuple[Any, ...]] = set()
     for row in rows:
         users = [row.user_id] if row.user_id else members[row.group_id or ""]
-        places = (
-            [(p, None) for p in _projects_below(row)] if row.inherited else [(row.project_id, row.domain_id)]
-        )
+        places = [(p, None) for p in _projects_below(row)] if row.inherited else [(row.project_id, row.domain_id)]
         for user_id in users:
             for project_id, domain_id in places:
                 for role_id in sorted(grants.expanded([row.role_id], table)):
@@ -178,9 +168,7 @@ class RoleAssignmentViewSet(ServiceViewSet):
             return rows
         raise ActionForbidden(action="identity:list_role_assignments")
 
-    def _asked(
-        self, rows: QuerySet[Assignment], params: lists.Params, works_out: bool
-    ) -> QuerySet[Assignment]:
+    def _asked(self, rows: QuerySet[Assignment], params: lists.Params, works_out: bool) -> QuerySet[Assignment]:
         """Filters on what is granted. With ``effective`` those that the working out can change come later."""
         if "scope.system" in params:
             rows = rows.filter(system=True)
@@ -197,16 +185,14 @@ class RoleAssignmentViewSet(ServiceViewSet):
             return lists.filtered(rows.filter(project_id__in=[root, *below]), params, same=rest)
         return lists.filtered(rows, params, same=self.FILTERS)
 
-    @query({name: lists.TEXT for name in (*FILTERS, *OTHERS)})
+    @query(dict.fromkeys((*FILTERS, *OTHERS), lists.TEXT))
     def list(self, request: Any, params: lists.Params) -> HttpResponse:
         works_out = "effective" in params and truth(params["effective"][-1])
         found = _granted(self._asked(self._visible(params), params, works_out))
         if works_out:
             wanted = {column: params[name][-1] for name, column in self.FILTERS.items() if name in params}
             found = (
-                row
-                for row in effective(found)
-                if all(getattr(row, column) == id for column, id in wanted.items())
+                row for row in effective(found) if all(getattr(row, column) == id for column, id in wanted.items())
             )
         rows = [*found]
         names = Names(rows) if "include_names" in params and truth(params["include_names"][-1]) else None

@@ -86,9 +86,7 @@ class MineViewSet(ServiceViewSet):
         return lists.whole(request, "projects", found)
 
     def domains(self, request: Any) -> HttpResponse:
-        held = Assignment.objects.filter(
-            grants.held_by(self.actor.user_id), domain__isnull=False, inherited=False
-        )
+        held = Assignment.objects.filter(grants.held_by(self.actor.user_id), domain__isnull=False, inherited=False)
         rows = Domain.objects.filter(id__in=held.values("domain_id"), enabled=True).order_by("name")
         return lists.whole(request, "domains", [shapes.domain(row) for row in rows])
 

@@ -39,9 +39,7 @@ class ApplicationCredentialViewSet(ServiceViewSet):
 
     @accepts(schemas.CREATE_APPLICATION_CREDENTIAL)
     def create(self, request: Any, user_id: str, body: dict[str, Any]) -> HttpResponse:
-        row, secret = actions.create_application_credential(
-            self.actor, user_id, body["application_credential"]
-        )
+        row, secret = actions.create_application_credential(self.actor, user_id, body["application_credential"])
         return answer({"application_credential": shapes.application_credential(row, secret)}, 201)
 
     def show(self, request: Any, user_id: str, credential_id: str) -> HttpResponse:
@@ -51,9 +49,7 @@ class ApplicationCredentialViewSet(ServiceViewSet):
 
     def delete(self, request: Any, user_id: str, credential_id: str) -> HttpResponse:
         rows = self._of(user_id, "delete_application_credential")
-        actions.delete_application_credential(
-            self.actor, found(rows, "application credential", credential_id)
-        )
+        actions.delete_application_credential(self.actor, found(rows, "application credential", credential_id))
         return empty()
 
 
@@ -89,9 +85,7 @@ class CredentialViewSet(ServiceViewSet):
     @accepts(schemas.UPDATE_CREDENTIAL)
     def update(self, request: Any, credential_id: str, body: dict[str, Any]) -> HttpResponse:
         row = found(self._visible(), "credential", credential_id)
-        return answer(
-            {"credential": shapes.credential(actions.update_credential(self.actor, row, body["credential"]))}
-        )
+        return answer({"credential": shapes.credential(actions.update_credential(self.actor, row, body["credential"]))})
 
     def delete(self, request: Any, credential_id: str) -> HttpResponse:
         row = found(self._visible(), "credential", credential_id)

@@ -21,7 +21,7 @@ _FALSE = ("0", "false", "no", "f", "off")
 
 def allowed(*names: str) -> dict[str, Any]:
     """The query parameters of a list: these, and those of paging. Others are ignored, as Keystone does."""
-    return {**PAGING, **{name: TEXT for name in names}}
+    return {**PAGING, **dict.fromkeys(names, TEXT)}
 
 
 def truth(text: str) -> bool:
@@ -29,9 +29,7 @@ def truth(text: str) -> bool:
     return text.strip().lower() not in _FALSE
 
 
-def filtered(
-    rows: QuerySet[M], params: Params, *, same: Mapping[str, str], flags: Sequence[str] = ()
-) -> QuerySet[M]:
+def filtered(rows: QuerySet[M], params: Params, *, same: Mapping[str, str], flags: Sequence[str] = ()) -> QuerySet[M]:
     """Keep the rows that match: ``same`` maps parameters to columns, ``flags`` are booleans of the same name."""
     for name, column in same.items():
         if name in params:
@@ -60,8 +58,7 @@ def by_name(params: Params) -> Q:
 
 
 NAME_FORMS = tuple(
-    f"name__{form}"
-    for form in ("contains", "icontains", "startswith", "istartswith", "endswith", "iendswith")
+    f"name__{form}" for form in ("contains", "icontains", "startswith", "istartswith", "endswith", "iendswith")
 )
 
 
@@ -91,9 +88,7 @@ def listed(
     return whole(request, collection, [shape(row) for row in found], after)
 
 
-def whole(
-    request: Any, collection: str, items: list[dict[str, Any]], after: str | None = None
-) -> HttpResponse:
+def whole(request: Any, collection: str, items: list[dict[str, Any]], after: str | None = None) -> HttpResponse:
     """A list that is already complete."""
     raw = getattr(request, "_request", request)
     own = public_link(raw.get_full_path().replace(raw.path, raw.public_path, 1))

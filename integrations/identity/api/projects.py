@@ -13,7 +13,7 @@ from computecloud.http.views import ServiceViewSet, accepts, query
 from integrations.identity.actions import projects as actions
 from integrations.identity.api import lists, schemas, shapes
 from integrations.identity.api.auth import projects_of
-from integrations.identity.authority import found, reads_all, reads_domain, readable, writable
+from integrations.identity.authority import found, readable, reads_all, reads_domain, writable
 from integrations.identity.errors import ActionForbidden, EntityNotFound
 from integrations.identity.models import Domain, Project
 
@@ -76,13 +76,14 @@ class ProjectViewSet(ServiceViewSet):
         if "parent_id" in params:
             parent_id = params["parent_id"][-1]
             rows = rows.filter(Q(parent_id=parent_id) | Q(parent=None, domain_id=parent_id))
-        if "is_domain" in params and lists.truth(params["is_domain"][-1]):
-            rows = rows.none()
         rows = tagged(rows, params).prefetch_related("tags")
         return lists.listed(self.request, "projects", rows, params, shaped)
 
     @query(lists.allowed(*FILTERS, *TAG_FILTERS))
     def list(self, request: Any, params: lists.Params) -> HttpResponse:
+        if "is_domain" in params and lists.truth(params["is_domain"][-1]):
+            domains = readable(Domain.objects.filter(lists.by_name(params)), self.actor, "list_projects", "id")
+            return lists.listed(request, "projects", domains, params, shapes.domain_as_project)
         return self._page(readable(Project.objects.all(), self.actor, "list_projects"), params)
 
     @query(lists.allowed(*FILTERS))
@@ -94,7 +95,10 @@ class ProjectViewSet(ServiceViewSet):
 
     @accepts(schemas.CREATE_PROJECT)
     def create(self, request: Any, body: dict[str, Any]) -> HttpResponse:
-        return answer({"project": shaped(actions.create(self.actor, body["project"]))}, 201)
+        values = body["project"]
+        if values.get("is_domain"):
+            return answer({"project": shapes.domain_as_project(actions.create_as_domain(self.actor, values))}, 201)
+        return answer({"project": shaped(actions.create(self.actor, values))}, 201)
 
     def show(self, request: Any, project_id: str) -> HttpResponse:
         row = visible(self.actor, project_id, "get_project")
@@ -108,10 +112,15 @@ class ProjectViewSet(ServiceViewSet):
 
     @accepts(schemas.UPDATE_PROJECT)
     def update(self, request: Any, project_id: str, body: dict[str, Any]) -> HttpResponse:
+        if self.actor.is_admin and (domain := Domain.objects.filter(id=project_id).first()) is not None:
+            return answer({"project": shapes.domain_as_project(actions.update_domain(domain, body["project"]))})
         row = found(writable(Project.objects.all(), self.actor, "update_project"), "project", project_id)
         return answer({"project": shaped(actions.update(row, body["project"]))})
 
     def delete(self, request: Any, project_id: str) -> HttpResponse:
+        if self.actor.is_admin and (domain := Domain.objects.filter(id=project_id).first()) is not None:
+            actions.delete_domain(domain)
+            return empty()
         row = found(writable(Project.objects.all(), self.actor, "delete_project"), "project", project_id)
         actions.delete(row)
         return empty()

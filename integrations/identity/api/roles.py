@@ -88,9 +88,7 @@ class ImpliedRoleViewSet(ServiceViewSet):
 
     def list(self, request: Any, prior_id: str) -> HttpResponse:
         prior = found(Role.objects.all(), "role", prior_id)
-        implied = [
-            shapes.role_link(row) for row in Role.objects.filter(implied_by__prior=prior).order_by("name")
-        ]
+        implied = [shapes.role_link(row) for row in Role.objects.filter(implied_by__prior=prior).order_by("name")]
         rule = {"prior_role": shapes.role_link(prior), "implies": implied}
         return answer({"role_inference": rule, "links": shapes.links(f"roles/{prior.id}/implies")})
 
@@ -112,9 +110,7 @@ class ImpliedRoleViewSet(ServiceViewSet):
 
     def every(self, request: Any) -> HttpResponse:
         rules: dict[str, dict[str, Any]] = {}
-        rows = RoleImplication.objects.select_related("prior", "implied").order_by(
-            "prior__name", "implied__name"
-        )
+        rows = RoleImplication.objects.select_related("prior", "implied").order_by("prior__name", "implied__name")
         for row in rows:
             rule = rules.setdefault(row.prior_id, {"prior_role": shapes.role_link(row.prior), "implies": []})
             rule["implies"].append(shapes.role_link(row.implied))
@@ -143,9 +139,7 @@ class GrantViewSet(ServiceViewSet):
         )
         if "project_id" in where:
             target: dict[str, Any] = {
-                "project": found(
-                    reach(Project.objects.all(), self.actor, action), "project", where["project_id"]
-                )
+                "project": found(reach(Project.objects.all(), self.actor, action), "project", where["project_id"])
             }
         elif "domain_id" in where:
             rows = reach(Domain.objects.all(), self.actor, action, "id")
@@ -158,9 +152,7 @@ class GrantViewSet(ServiceViewSet):
 
     def list(self, request: Any, inherited: bool = False, **where: str) -> HttpResponse:
         place = self._grant(where, inherited=inherited, action="list_grants", change=False)
-        rows = Role.objects.filter(id__in=Assignment.objects.filter(place.rows()).values("role_id")).order_by(
-            "name"
-        )
+        rows = Role.objects.filter(id__in=Assignment.objects.filter(place.rows()).values("role_id")).order_by("name")
         return lists.whole(request, "roles", [shapes.role(row) for row in rows])
 
     def check(self, request: Any, role_id: str, inherited: bool = False, **where: str) -> HttpResponse:

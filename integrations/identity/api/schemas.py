@@ -34,6 +34,24 @@ def wrapped(key: str, properties: Schema, required: tuple[str, ...] = (), **more
     return record({key: record(properties, required, **more)}, (key,))
 
 
+_PROPERTY: Schema = {"type": ["string", "null", "boolean", "number"], "maxLength": 255}
+RESERVED = ("id", "links", "extra", "password_expires_at", "is_superuser", "federated", "roles", "token")
+
+
+def with_properties(properties: Schema, required: tuple[str, ...] = (), **more: Any) -> Schema:
+    """A record that takes a client's own properties beside its fields (Keystone's "extra"): short, few, inert."""
+    names = {"maxLength": 64, "pattern": r"^[A-Za-z][A-Za-z0-9_.:-]*$", "not": {"enum": list(RESERVED)}}
+    return {
+        **record(properties, required, maxProperties=40, propertyNames=names, **more),
+        "additionalProperties": _PROPERTY,
+    }
+
+
+def extensible(key: str, properties: Schema, required: tuple[str, ...] = (), **more: Any) -> Schema:
+    """``wrapped``, for the kinds that take a client's own properties."""
+    return record({key: with_properties(properties, required, **more)}, (key,))
+
+
 def secret(schema: Schema) -> Schema:
     """A body that holds a secret: error texts do not repeat what was sent (S51)."""
     return {**schema, "writeOnly": True}
@@ -108,9 +126,9 @@ _PROJECT = {
     "domain_id": ID_OR_NULL,
     "tags": TAGS,
 }
-_PROJECT |= {"parent_id": ID_OR_NULL, "is_domain": {"const": False}, "options": _OPTIONS}
-CREATE_PROJECT = wrapped("project", _PROJECT, ("name",))
-UPDATE_PROJECT = wrapped("project", _PROJECT, minProperties=1)
+_PROJECT |= {"parent_id": ID_OR_NULL, "is_domain": BOOLEAN, "options": _OPTIONS}
+CREATE_PROJECT = extensible("project", _PROJECT, ("name",))
+UPDATE_PROJECT = extensible("project", _PROJECT, minProperties=1)
 PROJECT_TAGS = record({"tags": TAGS}, ("tags",))
 
 _DOMAIN = {"name": SHORT_NAME, "description": TEXT, "enabled": BOOLEAN, "options": _OPTIONS}
@@ -127,14 +145,14 @@ _USER = {
     "password": {"oneOf": [PASSWORD, {"type": "null"}]},
     "options": _USER_OPTIONS,
 }
-CREATE_USER = secret(wrapped("user", _USER, ("name",)))
-UPDATE_USER = secret(wrapped("user", _USER, minProperties=1))
+CREATE_USER = secret(extensible("user", _USER, ("name",)))
+UPDATE_USER = secret(extensible("user", _USER, minProperties=1))
 _PASSWORDS = {"password": PASSWORD, "original_password": PASSWORD}
 CHANGE_PASSWORD = secret(wrapped("user", _PASSWORDS, tuple(_PASSWORDS)))
 
 _GROUP = {"name": SHORT_NAME, "description": TEXT, "domain_id": ID_OR_NULL}
-CREATE_GROUP = wrapped("group", _GROUP, ("name",))
-UPDATE_GROUP = wrapped("group", _GROUP, minProperties=1)
+CREATE_GROUP = extensible("group", _GROUP, ("name",))
+UPDATE_GROUP = extensible("group", _GROUP, minProperties=1)
 
 _ROLE = {"name": NAME, "description": TEXT, "domain_id": ID_OR_NULL, "options": _OPTIONS}
 CREATE_ROLE = wrapped("role", _ROLE, ("name",))

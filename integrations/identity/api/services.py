@@ -129,6 +129,7 @@ class RegionsViewSet(CatalogViewSet):
         "create": "identity:create_region",
         "show": "identity:get_region",
         "update": "identity:update_region",
+        "create_named": "identity:create_region",
         "delete": "identity:delete_region",
     }
 
@@ -139,6 +140,11 @@ class RegionsViewSet(CatalogViewSet):
     @accepts(schemas.CREATE_REGION)
     def create(self, request: Any, body: dict[str, Any]) -> HttpResponse:
         return answer({"region": shapes.region(actions.create_region(body["region"]))}, 201)
+
+    @accepts(schemas.CREATE_REGION)
+    def create_named(self, request: Any, region_id: str, body: dict[str, Any]) -> HttpResponse:
+        row = actions.create_region(body["region"] | {"id": region_id})
+        return answer({"region": shapes.region(row)}, 201)
 
     def show(self, request: Any, region_id: str) -> HttpResponse:
         return answer({"region": _one(_regions(), "region", region_id)})

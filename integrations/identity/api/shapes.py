@@ -31,7 +31,7 @@ def links(path: str) -> dict[str, str]:
 
 
 def project(row: Project, tags: list[str]) -> Shape:
-    return {
+    return {**row.extra} | {
         "id": row.id,
         "name": row.name,
         "domain_id": row.domain_id,
@@ -43,6 +43,11 @@ def project(row: Project, tags: list[str]) -> Shape:
         "options": {},
         "links": links(f"projects/{row.id}"),
     }
+
+
+def domain_as_project(row: Domain) -> Shape:
+    """A domain in Keystone's older view, where it is the project at the top."""
+    return domain(row) | {"domain_id": None, "parent_id": None, "is_domain": True, "links": links(f"projects/{row.id}")}
 
 
 def domain(row: Domain) -> Shape:
@@ -73,11 +78,11 @@ def user(row: User) -> Shape:
         "description": row.description,
         "default_project_id": row.default_project_id,
     }
-    return shape | {name: value for name, value in optional.items() if value}
+    return {**row.extra} | shape | {name: value for name, value in optional.items() if value}
 
 
 def group(row: Group) -> Shape:
-    return {
+    return {**row.extra} | {
         "id": row.id,
         "name": row.name,
         "domain_id": row.domain_id,
@@ -169,9 +174,7 @@ def token(checked: Checked, with_catalog: bool = True, restricted: Shape | None 
     """The ``token`` record of a login or of a look at a token. ``restricted``: its application credential."""
     shape: Shape = {
         "methods": checked.methods,
-        "user": _in_domain(
-            checked.user_id, checked.user_name, checked.user_domain_id, checked.user_domain_name
-        )
+        "user": _in_domain(checked.user_id, checked.user_name, checked.user_domain_id, checked.user_domain_name)
         | {"password_expires_at": None},
         "audit_ids": checked.audit_ids,
         "issued_at": iso_micro(checked.issued_at),

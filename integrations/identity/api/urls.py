@@ -16,13 +16,13 @@ from integrations.identity.api.services import EndpointsViewSet, RegionsViewSet,
 from integrations.identity.api.users import GroupViewSet, UserViewSet
 from integrations.identity.api.versions import VersionViewSet
 
-COLLECTION = {"get": "list", "post": "create"}
-MEMBER = {"get": "show", "patch": "update", "delete": "delete"}
-HELD = {"get": "check", "head": "check", "put": "add", "delete": "remove"}
+COLLECTION: dict[str, Any] = {"get": "list", "post": "create"}
+MEMBER: dict[str, Any] = {"get": "show", "patch": "update", "delete": "delete"}
+HELD: dict[str, Any] = {"get": "check", "head": "check", "put": "add", "delete": "remove"}
 
 
-def _resource(route: str, view: Any, key: str) -> list[URLPattern]:
-    return [path(route, view.as_view(COLLECTION)), path(f"{route}/<str:{key}>", view.as_view(MEMBER))]
+def _resource(route: str, view: Any, key: str, **more: str) -> list[URLPattern]:
+    return [path(route, view.as_view(COLLECTION)), path(f"{route}/<str:{key}>", view.as_view({**MEMBER, **more}))]
 
 
 def _grants() -> Iterator[URLPattern]:
@@ -78,5 +78,5 @@ urlpatterns = [
     *_resource("v3/credentials", CredentialViewSet, "credential_id"),
     *_resource("v3/services", ServicesViewSet, "service_id"),
     *_resource("v3/endpoints", EndpointsViewSet, "endpoint_id"),
-    *_resource("v3/regions", RegionsViewSet, "region_id"),
+    *_resource("v3/regions", RegionsViewSet, "region_id", put="create_named"),
 ]

@@ -54,15 +54,13 @@ class UserViewSet(ServiceViewSet):
         return answer({"user": shapes.user(actions.update(self.actor, row, body["user"]))})
 
     def delete(self, request: Any, user_id: str) -> HttpResponse:
-        actions.delete(
-            self.actor, found(writable(User.objects.all(), self.actor, "delete_user"), "user", user_id)
-        )
+        actions.delete(self.actor, found(writable(User.objects.all(), self.actor, "delete_user"), "user", user_id))
         return empty()
 
     @accepts(schemas.CHANGE_PASSWORD)
     def password(self, request: Any, user_id: str, body: dict[str, Any]) -> HttpResponse:
         old, new = body["user"]["original_password"], body["user"]["password"]
-        actions.change_password(self.actor, user_id, old, new, address_of(request._request))
+        actions.change_password(user_id, old, new, address_of(request._request))
         return empty()
 
     @query(lists.allowed("name", *lists.NAME_FORMS))

@@ -12,9 +12,7 @@ class Region(models.Model):
 
     id = models.CharField(primary_key=True, max_length=255, default=new_hex)
     description = models.TextField(blank=True, default="")
-    parent = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
-    )
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")
 
     def __str__(self) -> str:
         return self.id
@@ -38,9 +36,7 @@ class Endpoint(models.Model):
 
     id = models.CharField(primary_key=True, max_length=64, default=new_hex)
     service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="endpoints")
-    interface = models.CharField(
-        max_length=8, choices=[(name, name) for name in ("public", "internal", "admin")]
-    )
+    interface = models.CharField(max_length=8, choices=[(name, name) for name in ("public", "internal", "admin")])
     region_id = models.CharField(max_length=255, null=True, blank=True)
     url = models.TextField()
     enabled = models.BooleanField(default=True)

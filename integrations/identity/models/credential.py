@@ -18,9 +18,7 @@ class ApplicationCredential(models.Model):
 
     id = models.CharField(primary_key=True, max_length=64, default=new_hex)
     name = models.CharField(max_length=255)
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="application_credentials"
-    )
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="application_credentials")
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="application_credentials")
     secret_hash = models.CharField(max_length=255)
     description = models.TextField(blank=True, default="")
@@ -31,9 +29,7 @@ class ApplicationCredential(models.Model):
 
     class Meta:
         ordering = ("name",)
-        constraints = (
-            models.UniqueConstraint(fields=("user", "name"), name="application_credential_name_per_user"),
-        )
+        constraints = (models.UniqueConstraint(fields=("user", "name"), name="application_credential_name_per_user"),)
 
     def __str__(self) -> str:
         return self.name
@@ -45,9 +41,7 @@ class Credential(models.Model):
     id = models.CharField(primary_key=True, max_length=64, default=new_hex)
     type = models.CharField(max_length=255)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="credentials")
-    project = models.ForeignKey(
-        Project, null=True, blank=True, on_delete=models.CASCADE, related_name="credentials"
-    )
+    project = models.ForeignKey(Project, null=True, blank=True, on_delete=models.CASCADE, related_name="credentials")
     blob_sealed = models.BinaryField()
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -10,7 +10,7 @@ DEFAULT_DOMAIN_ID = "default"
 
 
 class Domain(models.Model):
-    """Holds users, groups and projects whose names are unique inside it. Disabled, it ends the tokens of all of them."""
+    """Holds users, groups and projects, their names unique inside it. Disabled, it ends the tokens of all of them."""
 
     id = models.CharField(primary_key=True, max_length=64, default=new_hex)
     name = models.CharField(max_length=64, unique=True)

@@ -16,6 +16,7 @@ class Group(models.Model):
     name = models.CharField(max_length=64)
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="groups")
     description = models.TextField(blank=True, default="")
+    extra = models.JSONField(default=dict, blank=True)  # a client's own properties; nothing here reads them
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -14,11 +14,10 @@ class Project(models.Model):
     id = models.CharField(primary_key=True, max_length=64, default=new_hex)
     name = models.CharField(max_length=64)
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="projects")
-    parent = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
-    )
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")
     description = models.TextField(blank=True, default="")
     enabled = models.BooleanField(default=True)
+    extra = models.JSONField(default=dict, blank=True)  # a client's own properties; nothing here reads them
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

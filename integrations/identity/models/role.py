@@ -56,15 +56,9 @@ class Assignment(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="assignments"
     )
-    group = models.ForeignKey(
-        Group, null=True, blank=True, on_delete=models.CASCADE, related_name="assignments"
-    )
-    project = models.ForeignKey(
-        Project, null=True, blank=True, on_delete=models.CASCADE, related_name="assignments"
-    )
-    domain = models.ForeignKey(
-        Domain, null=True, blank=True, on_delete=models.CASCADE, related_name="assignments"
-    )
+    group = models.ForeignKey(Group, null=True, blank=True, on_delete=models.CASCADE, related_name="assignments")
+    project = models.ForeignKey(Project, null=True, blank=True, on_delete=models.CASCADE, related_name="assignments")
+    domain = models.ForeignKey(Domain, null=True, blank=True, on_delete=models.CASCADE, related_name="assignments")
     system = models.BooleanField(default=False)
     inherited = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -82,24 +76,12 @@ class Assignment(models.Model):
                 name="assignment_has_one_target",
             ),
             # NULLs never collide, so each constraint speaks of its own kind of row only.
-            models.UniqueConstraint(
-                fields=("user", "project", "role", "inherited"), name="user_on_project_once"
-            ),
-            models.UniqueConstraint(
-                fields=("user", "domain", "role", "inherited"), name="user_on_domain_once"
-            ),
-            models.UniqueConstraint(
-                fields=("group", "project", "role", "inherited"), name="group_on_project_once"
-            ),
-            models.UniqueConstraint(
-                fields=("group", "domain", "role", "inherited"), name="group_on_domain_once"
-            ),
-            models.UniqueConstraint(
-                fields=("user", "role"), condition=Q(system=True), name="user_on_system_once"
-            ),
-            models.UniqueConstraint(
-                fields=("group", "role"), condition=Q(system=True), name="group_on_system_once"
-            ),
+            models.UniqueConstraint(fields=("user", "project", "role", "inherited"), name="user_on_project_once"),
+            models.UniqueConstraint(fields=("user", "domain", "role", "inherited"), name="user_on_domain_once"),
+            models.UniqueConstraint(fields=("group", "project", "role", "inherited"), name="group_on_project_once"),
+            models.UniqueConstraint(fields=("group", "domain", "role", "inherited"), name="group_on_domain_once"),
+            models.UniqueConstraint(fields=("user", "role"), condition=Q(system=True), name="user_on_system_once"),
+            models.UniqueConstraint(fields=("group", "role"), condition=Q(system=True), name="group_on_system_once"),
         )
 
     def __str__(self) -> str:

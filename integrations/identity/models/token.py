@@ -21,9 +21,7 @@ class Token(models.Model):
     chain_id = models.CharField(max_length=32)  # audit id of the first token of a chain of re-scopings
     digest = models.CharField(max_length=64, unique=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="tokens")
-    project = models.ForeignKey(
-        Project, null=True, blank=True, on_delete=models.CASCADE, related_name="tokens"
-    )
+    project = models.ForeignKey(Project, null=True, blank=True, on_delete=models.CASCADE, related_name="tokens")
     domain = models.ForeignKey(Domain, null=True, blank=True, on_delete=models.CASCADE, related_name="tokens")
     system = models.BooleanField(default=False)
     application_credential = models.ForeignKey(

@@ -37,6 +37,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     enabled = models.BooleanField(default=True)
     default_project_id = models.CharField(max_length=64, null=True, blank=True)
     options = models.JSONField(default=dict, blank=True)
+    extra = models.JSONField(default=dict, blank=True)  # a client's own properties; nothing here reads them
     grants_version = models.PositiveIntegerField(default=0, editable=False)
     password_version = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -13,7 +13,7 @@ from integrations.networks.hosts_view import (
     nics_of_servers,
     security_groups_of,
 )
-from integrations.networks.membership import group_names, join_group, leave_group
+from integrations.networks.membership import group_names, groups_of_server, join_group, leave_group
 from integrations.networks.plans import resolve, resolve_groups
 from integrations.networks.plugging import allocate, move, plugged, release, release_port, unplugged
 from integrations.networks.seeding import ensure_network, set_quotas
@@ -45,6 +45,7 @@ __all__ = [
     "allocate",
     "ensure_network",
     "group_names",
+    "groups_of_server",
     "host_networks",
     "hosts_of_networks",
     "join_group",

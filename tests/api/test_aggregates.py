@@ -36,7 +36,9 @@ def test_one_is_made_shown_changed_and_deleted(cloud: Cloud) -> None:
     shown = show(cloud, new["id"])
     assert shown == new | {"hosts": [], "metadata": {"availability_zone": "z1"}}
     assert cloud.as_admin.get(AGGREGATES).json() == {"aggregates": [shown]}
-    changed = cloud.as_admin.put(f"{AGGREGATES}/{new['id']}", {"aggregate": {"name": "rack-2", "availability_zone": "z2"}})
+    changed = cloud.as_admin.put(
+        f"{AGGREGATES}/{new['id']}", {"aggregate": {"name": "rack-2", "availability_zone": "z2"}}
+    )
     after = changed.json()["aggregate"]
     assert (after["name"], after["availability_zone"]) == ("rack-2", "z2")
     assert after["updated_at"] is not None
@@ -109,10 +111,19 @@ def test_hosts_come_and_go(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"fly": {}}, {"add_host": {}}, {"add_host": {"host": "a b"}}, {"add_host": None}, {"add_host": {"host": 1}},
-             {"add_host": {"host": "a"}, "remove_host": {"host": "a"}}, {"set_metadata": {"metadata": {"a": 1}}},
-             {"set_metadata": {}}]
-)  # fmt: skip
+    "body",
+    [
+        {},
+        {"fly": {}},
+        {"add_host": {}},
+        {"add_host": {"host": "a b"}},
+        {"add_host": None},
+        {"add_host": {"host": 1}},
+        {"add_host": {"host": "a"}, "remove_host": {"host": "a"}},
+        {"set_metadata": {"metadata": {"a": 1}}},
+        {"set_metadata": {}},
+    ],
+)
 def test_wrong_actions_are_refused(cloud: Cloud, body: Any) -> None:
     number = make(cloud)
     assert cloud.as_admin.post(f"{AGGREGATES}/{number}/action", body).status_code == 400

@@ -123,7 +123,13 @@ def test_what_is_no_flavor_is_refused(cloud: Cloud, body: Any) -> None:
 
 def test_numbers_may_come_as_text(cloud: Cloud) -> None:
     flavor = make(cloud, ram="512", vcpus="2", disk="0", swap="64", rxtx_factor="2.5")
-    assert (flavor["ram"], flavor["vcpus"], flavor["disk"], flavor["swap"], flavor["rxtx_factor"]) == (512, 2, 0, 64, 2.5)
+    assert (flavor["ram"], flavor["vcpus"], flavor["disk"], flavor["swap"], flavor["rxtx_factor"]) == (
+        512,
+        2,
+        0,
+        64,
+        2.5,
+    )
 
 
 # --- microversions

@@ -111,7 +111,8 @@ class TestAccess:
             assert cloud.as_admin.post(f"{FLAVORS}/nothing/action", body).status_code == 404
 
     @pytest.mark.parametrize(
-        "body", [{}, {"fly": {}}, {"addTenantAccess": {}}, {"addTenantAccess": {"tenant": ""}}, {"addTenantAccess": None}]
+        "body",
+        [{}, {"fly": {}}, {"addTenantAccess": {}}, {"addTenantAccess": {"tenant": ""}}, {"addTenantAccess": None}],
     )
     def test_wrong_actions_are_refused(self, cloud: Cloud, body: Any) -> None:
         assert cloud.as_admin.post(f"{FLAVORS}/1/action", body).status_code == 400

@@ -119,7 +119,13 @@ def test_from_2_53_a_service_is_changed_by_its_uuid(cloud: Cloud) -> None:
         host.pk, "disabled", "disk", "down", True,
     )  # fmt: skip
     assert admin.put(f"{SERVICES}/{host.pk}", {"status": "enabled"}).json()["service"]["disabled_reason"] is None
-    for wrong in ({}, {"disabled_reason": "x"}, {"status": "enabled", "disabled_reason": "x"}, {"status": "x"}, {"x": 1}):
+    for wrong in (
+        {},
+        {"disabled_reason": "x"},
+        {"status": "enabled", "disabled_reason": "x"},
+        {"status": "x"},
+        {"x": 1},
+    ):
         assert admin.put(f"{SERVICES}/{host.pk}", wrong).status_code == 400
     assert admin.put(f"{SERVICES}/disable", {"status": "enabled"}).status_code == 400
     assert admin.put(f"{SERVICES}/{'0' * 32}", {"status": "enabled"}).status_code == 404

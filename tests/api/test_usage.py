@@ -41,7 +41,11 @@ def test_a_project_reads_its_own_usage(cloud: Cloud) -> None:
     rows = {row["instance_id"]: row for row in usage["server_usages"]}
     assert set(rows) == {running.pk, ended.pk}
     assert (rows[ended.pk]["hours"], rows[ended.pk]["state"], rows[ended.pk]["uptime"]) == (4.0, "terminated", 14400)
-    assert (rows[running.pk]["state"], rows[running.pk]["ended_at"], rows[running.pk]["local_gb"]) == ("active", None, 15)
+    assert (rows[running.pk]["state"], rows[running.pk]["ended_at"], rows[running.pk]["local_gb"]) == (
+        "active",
+        None,
+        15,
+    )
 
 
 def test_a_project_without_servers_has_no_usage(cloud: Cloud) -> None:
@@ -61,7 +65,9 @@ def test_others_usage_is_for_administrators(cloud: Cloud) -> None:
     assert len(detailed[0]["server_usages"]) == 1
 
 
-@pytest.mark.parametrize("query", ["start=x", "start=2026-01-02T00:00:00&end=2026-01-01T00:00:00", "start=2999-01-01T00:00:00"])
+@pytest.mark.parametrize(
+    "query", ["start=x", "start=2026-01-02T00:00:00&end=2026-01-01T00:00:00", "start=2999-01-01T00:00:00"]
+)
 def test_wrong_periods_are_refused(cloud: Cloud, query: str) -> None:
     assert cloud.as_member.get(f"{USAGE}/{PROJECT_A}?{query}").status_code == 400
     assert cloud.as_admin.get(f"{USAGE}?{query}").status_code == 400

@@ -77,10 +77,9 @@ def _room(actor: Actor, wanted: CreateRequest) -> int:
     """How many such servers fit into the project's quota now."""
     project_id = actor.project_id or ""
     limits, used = quotas.user_limits(project_id, actor.user_id), quotas.in_use(project_id)
-    return min(
-        ((limits[name] - used[name]) // amount for name, amount in _amounts(wanted).items() if amount and limits[name] >= 0),
-        default=wanted.count - 1,
-    )
+    counted = {name: amount for name, amount in _amounts(wanted).items() if amount and limits[name] >= 0}
+    fitting = [(limits[name] - used[name]) // amount for name, amount in counted.items()]
+    return min(fitting, default=wanted.count - 1)
 
 
 # --- change
@@ -162,7 +161,9 @@ def join_group(server: Instance, name: str) -> None:
     """Put all the server's ports into a group. Raises NotFound, Conflict, Invalid."""
     with transaction.atomic():
         if not _moved(networks.join_group, server, name):
-            raise Invalid("Network requires port_security_enabled and subnet associated in order to apply security groups.")
+            raise Invalid(
+                "Network requires port_security_enabled and subnet associated in order to apply security groups."
+            )
         _refresh_nics(server)
 
 

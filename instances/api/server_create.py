@@ -19,12 +19,13 @@ from computecloud.core.ids import is_uuid
 from computecloud.http.policy import allows, authorize
 from computecloud.http.services import Version
 from hosts.models import Aggregate, Host
-from instances import flavor_snapshots, quotas
+from instances import flavor_snapshots
 from instances.actions.create import CreateRequest, FlavorSnapshot
 from instances.api.schemas.types import truth
 from instances.api.server_devices import local_devices
 from instances.errors import BadReference
 from instances.models import KeyPair
+from instances.server_labels import check_metadata_size
 from integrations.images import facade as images
 from integrations.images.facade import Image
 from integrations.networks import facade as networks
@@ -34,10 +35,6 @@ CREATE = "os_compute_api:servers:create"
 MOST_AT_ONCE = 1000
 PASSWORD_LETTERS = "".join(sorted(set(string.ascii_letters + string.digits) - set("0O1lI")))
 GIB = 1024**3
-
-
-class MetadataLimitExceeded(OverQuota):
-    message = "Maximum number of metadata items exceeds {allowed}"
 
 
 def password() -> str:
@@ -184,7 +181,7 @@ def _parsed_zone(text: str | None) -> tuple[str | None, str | None, str | None]:
 
 
 def _is_zone(zone: str) -> bool:
-    return Aggregate.objects.filter(availability_zone=zone, hosts__deleted_at__isnull=True, hosts__isnull=False).exists()
+    return Host.objects.alive().filter(aggregates__availability_zone=zone).exists()
 
 
 def _zone_of_forced(zone: str | None, host: str | None, node: str | None) -> str | None:
@@ -223,15 +220,6 @@ def _hostname(server: Mapping[str, Any], count: int) -> str | None:
 def _metadata(project_id: str, metadata: Mapping[str, str]) -> dict[str, str]:
     check_metadata_size(project_id, len(metadata))
     return dict(metadata)
-
-
-def check_metadata_size(project_id: str, items: int) -> None:
-    """Raises MetadataLimitExceeded. Nothing is read for the few items that every project may have."""
-    if items == 0:
-        return
-    limit = quotas.limit_of(project_id, "metadata_items")
-    if 0 <= limit < items:
-        raise MetadataLimitExceeded(allowed=limit)
 
 
 def _key(actor: Actor, name: str | None) -> KeyPair | None:

@@ -23,7 +23,7 @@ from computecloud.http.services import Version
 from instances.api import server_hosts
 from instances.api.patterns import matcher
 from instances.api.queries import Params, last, whole_number
-from instances.api.schemas.servers import FILTERS, JOINED, TAG_FILTERS
+from instances.api.schemas.servers import JOINED, TAG_FILTERS
 from instances.api.server_shapes import nics_of
 from instances.models import Instance, InstanceTag
 from instances.states import Status
@@ -31,6 +31,11 @@ from instances.states import Status
 Rows = QuerySet[Instance]
 Test = Callable[[Any], bool]
 NICS_TEXT = Cast(F("network_info"), TextField())
+LIKE = {
+    (False, False): "icontains", (True, False): "istartswith", (False, True): "iendswith", (True, True): "iexact",
+}  # fmt: skip
+TRUE_WORDS = frozenset({"1", "t", "true", "on", "y", "yes"})
+FALSE_WORDS = frozenset({"0", "f", "false", "off", "n", "no"})
 MOST_SCANNED = 20_000
 MOST_TAGS = 50
 ALL_FILTERS = "os_compute_api:servers:allow_all_filters"
@@ -91,8 +96,10 @@ def literal(pattern: str, *, dots: bool = False) -> tuple[str, bool, bool] | Non
 
 
 def _like(column: str, text: str, starts: bool, ends: bool) -> Q:
-    lookup = {(True, True): "iexact", (True, False): "istartswith", (False, True): "iendswith"}.get((starts, ends), "icontains")
-    return Q(**{f"{column}__{lookup}": text}) if text else Q(**{column: ""}) if starts and ends else Q()
+    if not text:
+        return Q(**{column: ""}) if starts and ends else Q()
+    lookup = LIKE[starts, ends]
+    return Q(**{f"{column}__{lookup}": text})
 
 
 class Search:
@@ -145,14 +152,14 @@ def _moment(text: str, name: str) -> datetime:
     try:
         return clock.parse(text.replace(" ", "+") if text[-6:-5] == " " else text)
     except (ValueError, OverflowError):
-        raise Invalid(f"Invalid input for query parameters {name}. Value: {text[:60]}. It is not a 'date-time'") from None
+        raise Invalid(
+            f"Invalid input for query parameters {name}. Value: {text[:60]}. It is not a 'date-time'"
+        ) from None
 
 
 def _truth(text: str, *, default: bool) -> bool:
     word = text.strip().lower()
-    if word in ("1", "t", "true", "on", "y", "yes"):
-        return True
-    return False if word in ("0", "f", "false", "off", "n", "no") else default
+    return word in TRUE_WORDS or (word not in FALSE_WORDS and default)
 
 
 # --- one function per filter: (search, value)
@@ -179,9 +186,11 @@ def _on_host(search: Search, value: str) -> None:
 
 
 def _locked(search: Search, value: str) -> None:
-    if value.strip().lower() not in ("1", "t", "true", "on", "y", "yes", "0", "f", "false", "off", "n", "no"):
-        raise Invalid(f"Unrecognized value '{value[:60]}', acceptable values are: '0', '1', 'f', 'false', 'n', 'no', ...")
-    search.rows = search.rows.exclude(locked_by="") if _truth(value, default=False) else search.rows.filter(locked_by="")
+    if value.strip().lower() not in TRUE_WORDS | FALSE_WORDS:
+        known = ", ".join(f"'{word}'" for word in sorted(TRUE_WORDS | FALSE_WORDS))
+        raise Invalid(f"Unrecognized value '{value[:60]}', acceptable values are: {known}")
+    unlocked = Q(locked_by="")
+    search.narrow(~unlocked if _truth(value, default=False) else unlocked)
 
 
 def _with_config_drive(search: Search, value: str) -> None:

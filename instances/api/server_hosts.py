@@ -35,7 +35,7 @@ def _status(host: Host) -> str:
 
 
 def _read() -> None:
-    global _hosts, _read_at  # noqa: PLW0603 (one small cache per process)
+    global _hosts, _read_at
     columns = ("id", "name", "is_disabled", "is_forced_down", "lease_expires_at")
     _hosts = {host.id: HostFacts(host.name, _status(host)) for host in Host.objects.with_liveness().only(*columns)}
     _read_at = time.monotonic()
@@ -63,7 +63,7 @@ def id_of(name: str) -> str | None:
 
 def forget() -> None:
     """Read the hosts anew at the next question."""
-    global _read_at  # noqa: PLW0603
+    global _read_at
     _hosts.clear()
     _read_at = float("-inf")
 

@@ -48,7 +48,7 @@ def full(rows: QuerySet[Instance], *, for_operators: bool) -> list[Any]:
 
 def named_groups(rows: Iterable[Any]) -> dict[str, str]:
     """Names of the security groups these servers are in; asked at most every few seconds."""
-    global _groups_read_at  # noqa: PLW0603 (one small cache per process)
+    global _groups_read_at
     if time.monotonic() - _groups_read_at > GROUPS_FRESH_S:
         _group_names.clear()
         _groups_read_at = time.monotonic()

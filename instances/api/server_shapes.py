@@ -179,13 +179,16 @@ def _json(column: str) -> Callable[[Any, Any], orjson.Fragment | None]:
     return show
 
 
+Fields = Mapping[str, Field | tuple[Field, ...]]
+
+
 class BriefShape(VersionedShape):
     """A server in ``GET /servers``."""
 
     fields = {"id": Field("id"), "name": Field("name"), "links": Field(_links)}
 
 
-CORE = {
+CORE: Fields = {
     "id": Field("id"),
     "name": Field("name"),
     "status": Field("status"),
@@ -211,8 +214,8 @@ CORE = {
     "locked_reason": Field("locked_reason", since="2.73"),
     "scheduler_hints": Field(_json("scheduler_hints_json"), since="2.100"),
 }
-IN_GROUPS = {"server_groups": Field(lambda row, who: who.server_groups.get(row.id, ()), since="2.71")}
-EXTENDED = {
+IN_GROUPS: Fields = {"server_groups": Field(lambda row, who: who.server_groups.get(row.id, ()), since="2.71")}
+EXTENDED: Fields = {
     "addresses": Field(lambda row, _: _addresses(row, True)),
     "OS-EXT-AZ:availability_zone": Field(lambda row, _: row.availability_zone or row.pinned_zone or ""),
     "config_drive": Field(lambda row, _: "True" if row.config_drive else ""),
@@ -225,8 +228,8 @@ EXTENDED = {
     "os-extended-volumes:volumes_attached": Field(lambda row, _: ()),
     "pinned_availability_zone": Field("pinned_zone", since="2.96"),
 }
-HOSTNAME = {"OS-EXT-SRV-ATTR:hostname": Field("hostname", since="2.90")}
-FOR_OPERATORS = {
+HOSTNAME: Fields = {"OS-EXT-SRV-ATTR:hostname": Field("hostname", since="2.90")}
+FOR_OPERATORS: Fields = {
     "OS-EXT-SRV-ATTR:host": Field(_host),
     "OS-EXT-SRV-ATTR:hypervisor_hostname": Field(_host),
     "OS-EXT-SRV-ATTR:instance_name": Field(lambda row, _: f"instance-{row.id}"),

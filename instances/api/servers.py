@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpResponse
 
+from computecloud.core.errors import NotFound
 from computecloud.http.answers import answer, empty
 from computecloud.http.views import ServiceViewSet, accepts, query
 from instances import servers
@@ -79,6 +80,15 @@ class ServerViewSet(ServiceViewSet):
     def destroy(self, request: Any, server_id: str) -> HttpResponse:
         Delete.request(self.actor, servers.get(self.actor, server_id), request.request_id)
         return empty(204)
+
+
+class OldServerViewSet(ServerViewSet):
+    """``/os-volumes_boot``: the same servers under an older name, until 2.102."""
+
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.api_version > (2, 102):
+            raise NotFound
 
 
 COLUMNS = {

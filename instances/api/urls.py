@@ -2,17 +2,6 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from instances.api import urls_servers, urls_side
 
-from instances.api import urls_side
-from instances.api.servers import ServerViewSet
-
-urlpatterns = [
-    path("v2.1/servers", ServerViewSet.as_view({"get": "list", "post": "create"})),
-    path("v2.1/servers/detail", ServerViewSet.as_view({"get": "in_detail"})),
-    path(
-        "v2.1/servers/<str:server_id>",
-        ServerViewSet.as_view({"get": "retrieve", "put": "update", "delete": "destroy"}),
-    ),
-    *urls_side.urlpatterns,
-]
+urlpatterns = [*urls_servers.urlpatterns, *urls_side.urlpatterns]

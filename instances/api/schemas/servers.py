@@ -201,15 +201,13 @@ UPDATE = (
     .amend("2.19", _allow(description=DESCRIPTION))
     .amend("2.90", _allow(hostname=HOSTNAME))
     .amend("2.94", _allow(hostname=HOST_NAME))
-    .amend(
-        "2.104",
-        _allow(pinned_availability_zone={"oneOf": [{"type": "string", "minLength": 1, "maxLength": 255}, {"type": "null"}]}),
-    )
+    .amend("2.104", _allow(pinned_availability_zone={"type": ["string", "null"], "minLength": 1, "maxLength": 255}))
 )
 
 # --- what a list may be asked: every name that any version knows (server_filters knows since when)
 
 _TEXT: Schema = {"type": "string", "maxLength": 255}
+_TAG_LIST: Schema = {"type": "string", "maxLength": 4096}
 FILTERS = (
     "user_id", "project_id", "tenant_id", "launch_index", "image_ref", "image", "kernel_id", "ramdisk_id", "hostname",
     "key_name", "power_state", "vm_state", "task_state", "host", "node", "flavor", "reservation_id", "launched_at",
@@ -223,7 +221,7 @@ JOINED = (
 )  # fmt: skip
 LIST_QUERY: dict[str, Schema] = {
     **dict.fromkeys((*FILTERS, *JOINED, "locked"), _TEXT),
-    **dict.fromkeys(TAG_FILTERS, {"type": "string", "maxLength": 4096}),
+    **dict.fromkeys(TAG_FILTERS, _TAG_LIST),
     "changes-before": _TEXT,
     "limit": LIMIT,
     "marker": STRING,

@@ -1,0 +1,222 @@
+"""``POST /servers/{id}/action``: one key in the body, one row in the table of actions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django.http import HttpResponse
+
+from computecloud.core.errors import Gone, Invalid, NotFound, Unsupported
+from computecloud.http import policy
+from computecloud.http.answers import answer, empty
+from computecloud.http.bodies import check, read_json
+from computecloud.http.microversions import VersionedSchema, available, parse
+from computecloud.http.services import Version
+from computecloud.http.views import ServiceViewSet
+from instances import servers
+from instances.actions.console import ConsoleOutput
+from instances.actions.delete import Delete
+from instances.actions.power import Start, Stop
+from instances.actions.reboot import Reboot
+from instances.api.schemas import server_actions as schemas
+from instances.models import Instance
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One action asked of one server."""
+
+    actor: Any
+    server: Instance
+    request_id: str
+    version: Version
+    args: Any
+
+
+Handler = Callable[[Asked], HttpResponse]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An action: its rule, what its body may be, since and until which version, and who does it."""
+
+    rule: str
+    schema: VersionedSchema
+    handle: Handler
+    since: str = "2.1"
+    until: str | None = None
+
+
+def _start(asked: Asked) -> HttpResponse:
+    Start.request(asked.actor, asked.server, asked.request_id)
+    return empty(202)
+
+
+def _stop(asked: Asked) -> HttpResponse:
+    Stop.request(asked.actor, asked.server, asked.request_id)
+    return empty(202)
+
+
+def _reboot(asked: Asked) -> HttpResponse:
+    Reboot.request(asked.actor, asked.server, asked.request_id, type=asked.args["type"].upper())
+    return empty(202)
+
+
+def _force_delete(asked: Asked) -> HttpResponse:
+    Delete.request(asked.actor, asked.server, asked.request_id)
+    return empty(202)
+
+
+def _console_output(asked: Asked) -> HttpResponse:
+    length = asked.args.get("length")
+    output = ConsoleOutput.ask(asked.actor, asked.server, asked.request_id)
+    return answer({"output": tail(output, -1 if length is None else int(length))})
+
+
+def tail(text: str, lines: int) -> str:
+    """The last so many lines; all of them for -1."""
+    if lines < 0:
+        return text
+    return "\n".join(text.split("\n")[-lines:]) if lines else ""
+
+
+def _lock(asked: Asked) -> HttpResponse:
+    reason = asked.args.get("locked_reason") if asked.version >= (2, 73) and asked.args else None
+    servers.lock(asked.actor, asked.server, asked.request_id, reason)
+    return empty(202)
+
+
+def _unlock(asked: Asked) -> HttpResponse:
+    servers.unlock(asked.actor, asked.server, asked.request_id)
+    return empty(202)
+
+
+def _reset_state(asked: Asked) -> HttpResponse:
+    servers.reset_state(asked.actor, asked.server, asked.args["state"], asked.request_id)
+    return empty(202)
+
+
+def _add_group(asked: Asked) -> HttpResponse:
+    servers.join_group(asked.server, _group_name(asked))
+    return empty(202)
+
+
+def _remove_group(asked: Asked) -> HttpResponse:
+    servers.leave_group(asked.server, _group_name(asked))
+    return empty(202)
+
+
+def _group_name(asked: Asked) -> str:
+    name: str = asked.args["name"]
+    if not name.strip():
+        raise Invalid("Security group name cannot be empty")
+    return name
+
+
+TABLE: dict[str, Entry] = {
+    "os-start": Entry("os_compute_api:servers:start", schemas.anything("os-start"), _start),
+    "os-stop": Entry("os_compute_api:servers:stop", schemas.anything("os-stop"), _stop),
+    "reboot": Entry("os_compute_api:servers:reboot", schemas.REBOOT, _reboot),
+    "forceDelete": Entry("os_compute_api:os-deferred-delete:force", schemas.anything("forceDelete"), _force_delete),
+    "os-getConsoleOutput": Entry("os_compute_api:os-console-output", schemas.CONSOLE_OUTPUT, _console_output),
+    "lock": Entry("os_compute_api:os-lock-server:lock", schemas.LOCK, _lock),
+    "unlock": Entry("os_compute_api:os-lock-server:unlock", schemas.anything("unlock"), _unlock),
+    "os-resetState": Entry("os_compute_api:os-admin-actions:reset_state", schemas.RESET_STATE, _reset_state),
+    "addSecurityGroup": Entry(
+        "os_compute_api:os-security-groups:add", schemas.group("addSecurityGroup"), _add_group
+    ),
+    "removeSecurityGroup": Entry(
+        "os_compute_api:os-security-groups:remove", schemas.group("removeSecurityGroup"), _remove_group
+    ),
+}
+
+LATER: dict[str, tuple[str, str | None, str]] = {
+    "addFixedIp": ("2.1", "2.43", "Adding an address to a server"),
+    "addFloatingIp": ("2.1", "2.43", "Floating addresses"),
+    "changePassword": ("2.1", None, "Changing a guest's password"),
+    "confirmResize": ("2.1", None, "Resizing a server"),
+    "createBackup": ("2.1", None, "Backing a server up"),
+    "createImage": ("2.1", None, "Making an image of a server"),
+    "evacuate": ("2.1", None, "Evacuating a server"),
+    "injectNetworkInfo": ("2.1", None, "Writing network settings into a guest"),
+    "migrate": ("2.1", None, "Migrating a server"),
+    "os-getSPICEConsole": ("2.1", "2.5", "Remote consoles"),
+    "os-getSerialConsole": ("2.1", "2.5", "Remote consoles"),
+    "os-getVNCConsole": ("2.1", "2.5", "Remote consoles"),
+    "os-migrateLive": ("2.1", None, "Migrating a running server"),
+    "pause": ("2.1", None, "Pausing a server"),
+    "rebuild": ("2.1", None, "Rebuilding a server"),
+    "removeFixedIp": ("2.1", "2.43", "Taking an address from a server"),
+    "removeFloatingIp": ("2.1", "2.43", "Floating addresses"),
+    "rescue": ("2.1", None, "Rescuing a server"),
+    "resize": ("2.1", None, "Resizing a server"),
+    "restore": ("2.1", None, "Restoring a deleted server"),
+    "resume": ("2.1", None, "Suspending a server"),
+    "revertResize": ("2.1", None, "Resizing a server"),
+    "shelve": ("2.1", None, "Shelving a server"),
+    "shelveOffload": ("2.1", None, "Shelving a server"),
+    "suspend": ("2.1", None, "Suspending a server"),
+    "trigger_crash_dump": ("2.17", None, "Crash dumps"),
+    "unpause": ("2.1", None, "Pausing a server"),
+    "unrescue": ("2.1", None, "Rescuing a server"),
+    "unshelve": ("2.1", None, "Shelving a server"),
+}
+"""Nova's other actions: (first version, last version, what is not offered yet). Each moves up when it is built."""
+
+GONE = frozenset({"os-getRDPConsole", "resetNetwork"})
+
+
+def action_of(body: Any, only: frozenset[str] | None = None) -> str:
+    """The one key. Raises Invalid, Gone."""
+    if not isinstance(body, dict) or not body:
+        raise Invalid("Malformed request body: one action is needed.")
+    key: str | None = next((name for name in body if name in TABLE or name in LATER or name in GONE), None)
+    if key is None or (only is not None and key not in only):
+        raise Invalid(f"There is no such action: {next(iter(body))[:60]}")
+    if key in GONE:
+        raise Gone
+    return key
+
+
+def check_span(key: str, version: Version) -> None:
+    """Raises NotFound outside of the action's versions."""
+    entry = TABLE.get(key)
+    since, until = (entry.since, entry.until) if entry else LATER[key][:2]
+    if version < parse(since) or (until is not None and version > parse(until)):
+        raise NotFound(f"API version {version[0]}.{version[1]} is not supported on this method.")
+
+
+class ServerActionViewSet(ServiceViewSet):
+    """Everything that is done to a server. ``only``: the actions a path offers, when not all."""
+
+    service = "compute"
+    policy = {"act": "compute:servers:act"}
+    only: ClassVar[frozenset[str] | None] = None
+
+    def act(self, request: Any, server_id: str) -> HttpResponse:
+        body, version = read_json(request), request.api_version
+        key = action_of(body, self.only)
+        check_span(key, version)
+        entry = TABLE.get(key)
+        if entry is None:
+            servers.get(self.actor, server_id)
+            raise Unsupported(f"{LATER[key][2]} is not offered by this cloud yet ({key}).")
+        check(entry.schema.at(version), body)
+        server = servers.get(self.actor, server_id)
+        policy.authorize(self.actor, entry.rule, server.project_id)
+        return entry.handle(Asked(self.actor, server, request.request_id, version, body[key]))
+
+
+class OldServerActionViewSet(ServerActionViewSet):
+    """``/os-volumes_boot/{id}/action``, until 2.102."""
+
+    only = frozenset({
+        "confirmResize", "createImage", "os-start", "os-stop", "reboot", "rebuild", "resize", "revertResize",
+        "trigger_crash_dump",
+    })  # fmt: skip
+
+    @available(until="2.102")
+    def act(self, request: Any, server_id: str) -> HttpResponse:
+        return super().act(request, server_id)

@@ -1,0 +1,169 @@
+"""Parts of a server that this cloud has not got yet: empty where that is true, 501 with a sentence where it is not.
+
+Each leaves this module when its issue builds it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse
+
+from computecloud.core.errors import NotFound, Unsupported
+from computecloud.http.answers import answer, empty
+from computecloud.http.microversions import available
+from computecloud.http.views import ServiceViewSet, query
+from instances import servers
+from instances.api.queries import Params
+from instances.api.schemas.server_parts import VOLUMES_QUERY
+
+VOLUMES = "os_compute_api:os-volumes-attachments"
+MIGRATIONS = "os_compute_api:servers:migrations"
+SHARES = "os_compute_api:os-server-shares"
+NO_VOLUMES = "This cloud has no block storage yet: volumes cannot be attached to or detached from a server."
+
+
+class VolumeAttachmentViewSet(ServiceViewSet):
+    """Volumes of a server: there are none."""
+
+    service = "compute"
+    policy = {
+        "list": f"{VOLUMES}:index",
+        "retrieve": f"{VOLUMES}:show",
+        "create": f"{VOLUMES}:create",
+        "update": f"{VOLUMES}:update",
+        "destroy": f"{VOLUMES}:delete",
+    }
+
+    @query(VOLUMES_QUERY, strict_since="2.75")
+    def list(self, request: Any, server_id: str, params: Params) -> HttpResponse:
+        servers.get(self.actor, server_id)
+        return answer({"volumeAttachments": []})
+
+    def retrieve(self, request: Any, server_id: str, volume_id: str) -> HttpResponse:
+        servers.get(self.actor, server_id)
+        raise NotFound(f"Instance {server_id} is not attached to volume {volume_id[:64]}")
+
+    def create(self, request: Any, server_id: str) -> HttpResponse:
+        servers.get(self.actor, server_id)
+        raise Unsupported(NO_VOLUMES)
+
+    def update(self, request: Any, server_id: str, volume_id: str) -> HttpResponse:
+        servers.get(self.actor, server_id)
+        raise Unsupported(NO_VOLUMES)
+
+    def destroy(self, request: Any, server_id: str, volume_id: str) -> HttpResponse:
+        servers.get(self.actor, server_id)
+        raise Unsupported(NO_VOLUMES)
+
+
+class PasswordViewSet(ServiceViewSet):
+    """The password a guest sealed with its owner's key: no guest has posted one."""
+
+    service = "compute"
+    policy = {
+        "retrieve": "os_compute_api:os-server-password:show",
+        "destroy": "os_compute_api:os-server-password:clear",
+    }
+
+    @query({}, strict_since="2.102")
+    def retrieve(self, request: Any, server_id: str, params: Params) -> HttpResponse:
+        servers.get(self.actor, server_id)
+        return answer({"password": ""})
+
+    def destroy(self, request: Any, server_id: str) -> HttpResponse:
+        servers.get(self.actor, server_id)
+        return empty(204)
+
+
+class LaterViewSet(ServiceViewSet):
+    """Reads and actions whose hosts' side does not exist yet."""
+
+    service = "compute"
+    policy = {
+        "diagnostics": "os_compute_api:os-server-diagnostics",
+        "remote_consoles": "os_compute_api:os-remote-consoles",
+        "topology": "compute:server:topology:index",
+    }
+
+    @query({}, strict_since="2.102")
+    def diagnostics(self, request: Any, server_id: str, params: Params) -> HttpResponse:
+        servers.get(self.actor, server_id)
+        raise Unsupported("Diagnostics of servers are not offered by this cloud yet.")
+
+    @available("2.6")
+    def remote_consoles(self, request: Any, server_id: str) -> HttpResponse:
+        servers.get(self.actor, server_id)
+        raise Unsupported("Remote consoles are not offered by this cloud yet; os-getConsoleOutput is.")
+
+    @available("2.78")
+    def topology(self, request: Any, server_id: str) -> HttpResponse:
+        servers.get(self.actor, server_id)
+        return answer({"nodes": [], "pagesize_kb": None})
+
+
+class ServerMigrationViewSet(ServiceViewSet):
+    """Migrations of one server under way: there are none."""
+
+    service = "compute"
+    policy = {
+        "list": f"{MIGRATIONS}:index",
+        "retrieve": f"{MIGRATIONS}:show",
+        "destroy": f"{MIGRATIONS}:delete",
+        "act": f"{MIGRATIONS}:force_complete",
+    }
+
+    def _none(self, server_id: str, migration_id: str) -> NotFound:
+        servers.get(self.actor, server_id)
+        return NotFound(f"Migration {migration_id[:64]} for server {server_id} could not be found.")
+
+    @available("2.23")
+    @query({}, strict_since="2.102")
+    def list(self, request: Any, server_id: str, params: Params) -> HttpResponse:
+        servers.get(self.actor, server_id)
+        return answer({"migrations": []})
+
+    @available("2.23")
+    @query({}, strict_since="2.102")
+    def retrieve(self, request: Any, server_id: str, migration_id: str, params: Params) -> HttpResponse:
+        raise self._none(server_id, migration_id)
+
+    @available("2.24")
+    def destroy(self, request: Any, server_id: str, migration_id: str) -> HttpResponse:
+        raise self._none(server_id, migration_id)
+
+    @available("2.22")
+    def act(self, request: Any, server_id: str, migration_id: str) -> HttpResponse:
+        raise self._none(server_id, migration_id)
+
+
+class ShareViewSet(ServiceViewSet):
+    """File shares of a server: there are none."""
+
+    service = "compute"
+    policy = {
+        "list": f"{SHARES}:index",
+        "retrieve": f"{SHARES}:show",
+        "create": f"{SHARES}:create",
+        "destroy": f"{SHARES}:delete",
+    }
+
+    @available("2.97")
+    def list(self, request: Any, server_id: str) -> HttpResponse:
+        servers.get(self.actor, server_id)
+        return answer({"shares": []})
+
+    @available("2.97")
+    def retrieve(self, request: Any, server_id: str, share_id: str) -> HttpResponse:
+        servers.get(self.actor, server_id)
+        raise NotFound(f"Share {share_id[:64]} could not be found.")
+
+    @available("2.97")
+    def create(self, request: Any, server_id: str) -> HttpResponse:
+        servers.get(self.actor, server_id)
+        raise Unsupported("File shares are not offered by this cloud yet.")
+
+    @available("2.97")
+    def destroy(self, request: Any, server_id: str, share_id: str) -> HttpResponse:
+        servers.get(self.actor, server_id)
+        raise NotFound(f"Share {share_id[:64]} could not be found.")

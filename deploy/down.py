@@ -10,10 +10,14 @@ from deploy import hosts, pids, supervisor
 from deploy.cloud import Cloud
 from deploy.progress import Failure, Progress
 
+OUTLIVE_WORKERS = ("conductor", "redis", "libvirtd", "virtlogd")
+
 
 def stop_services(cloud: Cloud, progress: Progress) -> None:
     """The supervisor ends its processes; whatever a killed supervisor left is ended by pid file."""
-    supervisor.Supervisor(cloud).shut_down()
+    keeper = supervisor.Supervisor(cloud)
+    # Workers finish their step and report it, so what they report to ends after them.
+    keeper.shut_down(last=frozenset(name for name in keeper.statuses() if name.split("@")[0] in OUTLIVE_WORKERS))
     for name in supervisor.end_orphans(cloud):
         progress.note(f"ended {name}, left by a supervisor that was killed")
     for name in pids.names(cloud.run):

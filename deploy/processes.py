@@ -67,7 +67,13 @@ def agent(cloud: Cloud, one: Agent) -> Process:
     queues = ",".join(f"host.{uuid}" for uuid in one.uuids())
     worker = _task_process("worker", "--name", one.process_name, "--queues", queues, "--threads", str(HOST_THREADS))
     command = [*(absolute(one.enter) if one.enter else ()), *worker]
-    return Process(one.process_name, command, _python_environment(agent_file(cloud, one), *one.identities), order=40, stop_wait_s=45)
+    return Process(
+        one.process_name,
+        command,
+        _python_environment(agent_file(cloud, one), *one.identities),
+        order=40,
+        stop_wait_s=45,
+    )
 
 
 def redis(cloud: Cloud) -> Process:
@@ -118,7 +124,7 @@ def services(cloud: Cloud, network_address: str | None) -> list[Process]:
             order=30,
             stop_wait_s=45,
         ),
-        Process("beat", _task_process("beat", "--schedule", f"{cloud.run}/beat-schedule"), watching, order=50),
+        Process("beat", _task_process("beat"), watching, order=50),
         *console(cloud, environment),
         Process(
             "flower",

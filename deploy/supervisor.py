@@ -6,7 +6,8 @@ import http.client
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -22,6 +23,7 @@ from deploy.progress import Failure
 
 NAME = "supervisor"
 GONE = (OSError, http.client.HTTPException)
+LONGEST_STOP_S = 60
 NOT_RUNNING = {"STOPPED", "EXITED", "FATAL", "BACKOFF", "UNKNOWN"}
 
 
@@ -161,8 +163,8 @@ class Supervisor:
     def reload(self) -> tuple[list[str], list[str], list[str]]:
         """Read the configuration again. Returns the names of processes added, changed and removed."""
         (added, changed, removed), *_ = self._call("reloadConfig")
+        self.stop([*changed, *removed])
         for name in (*changed, *removed):
-            self._call("stopProcessGroup", name)
             self._call("removeProcessGroup", name)
         for name in (*added, *changed):
             self._call("addProcessGroup", name)
@@ -172,23 +174,37 @@ class Supervisor:
         """Start at once whatever waits or gave up. Returns the names."""
         dead = [status.name for status in self.statuses().values() if status.state in NOT_RUNNING]
         for name in dead:
-            try:
+            with suppress(xmlrpc.client.Fault):  # it came back by itself in between
                 self._call("startProcess", name, False)
-            except xmlrpc.client.Fault:  # it came back by itself in between
-                continue
         return dead
 
+    def stop(self, names: Iterable[str]) -> None:
+        """Stop processes side by side; returns when all have ended, killed if need be after their own time."""
+        wanted = set(names)
+        for name in wanted:
+            with suppress(xmlrpc.client.Fault):  # it does not run
+                self._call("stopProcess", name, False)
+
+        def done() -> bool:
+            statuses = self.statuses()
+            return all(statuses[name].state in NOT_RUNNING for name in wanted if name in statuses)
+
+        wait_until(done, LONGEST_STOP_S, f"These did not stop: {', '.join(sorted(wanted))}")
+
     def restart(self, names: Sequence[str]) -> None:
+        self.stop(names)
         for name in names:
-            self._call("stopProcess", name)
             self._call("startProcess", name, False)
 
-    def shut_down(self) -> None:
-        """Stop every process, then supervisord itself; returns when it is gone."""
+    def shut_down(self, last: frozenset[str]) -> None:
+        """Stop every process, those in ``last`` after the others, then supervisord itself; returns when it is gone."""
         running = pids.find(self.cloud.run, NAME)
         if running is None:
             return
-        pids.end([running.pid], grace_s=90)
+        names = set(self.statuses())
+        self.stop(names - last)
+        self.stop(names & last)
+        pids.end([running.pid], grace_s=30)
 
 
 def orphans(cloud: Cloud, statuses: Mapping[str, Status]) -> list[pids.Running]:

@@ -7,7 +7,7 @@ needs none of it.
 from __future__ import annotations
 
 import argparse
-import atexit
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -35,11 +35,11 @@ def worker(name: str, queues: Sequence[str], threads: int) -> int:
     return int(node.exitcode or 0)
 
 
-def beat(schedule: str) -> int:
-    """Sends the periodic tasks by name; it needs neither their code nor a database."""
+def beat() -> int:
+    """Sends the periodic tasks by name; it needs neither their code nor a database, nor a memory of its own."""
     from celery.apps.beat import Beat  # noqa: PLC0415
 
-    Beat(app=app, schedule=schedule, loglevel="WARNING", quiet=True).run()
+    Beat(app=app, scheduler_cls="celery.beat:Scheduler", loglevel="WARNING", quiet=True).run()
     return 0
 
 
@@ -52,10 +52,9 @@ def flower(arguments: Sequence[str]) -> int:
     command.extract_settings()
     command.setup_logging()
     server = Flower(capp=app, options=command.options, **command.settings)
-    atexit.register(server.stop)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        sys.exit(0)
+        os._exit(0)  # it holds nothing; its threads would keep it for ever
 
     signal.signal(signal.SIGTERM, stop)
     server.start_http_server()
@@ -70,8 +69,7 @@ def main(arguments: Sequence[str]) -> int:
     one.add_argument("--name", required=True)
     one.add_argument("--queues", required=True, help="separated by commas")
     one.add_argument("--threads", type=int, default=4)
-    one = kinds.add_parser("beat")
-    one.add_argument("--schedule", required=True)
+    kinds.add_parser("beat")
     kinds.add_parser("flower")
     wish, rest = parser.parse_known_args(arguments)
     if wish.kind == "flower":
@@ -79,7 +77,7 @@ def main(arguments: Sequence[str]) -> int:
     if rest:
         parser.error(f"unknown: {' '.join(rest)}")
     if wish.kind == "beat":
-        return beat(wish.schedule)
+        return beat()
     return worker(wish.name, wish.queues.split(","), wish.threads)
 
 

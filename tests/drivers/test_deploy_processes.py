@@ -31,7 +31,7 @@ def one(tmp_path: Path) -> Iterator[Cloud]:
     made = Cloud(Path("/tmp") / f"cc-test-{tmp_path.name[-20:]}-{os.getpid()}", Wish(fake=1, port=free_port()))
     made.make_folders()
     yield made
-    supervisor.Supervisor(made).shut_down()
+    supervisor.Supervisor(made).shut_down(frozenset())
     supervisor.end_orphans(made)
     shutil.rmtree(made.state)
 

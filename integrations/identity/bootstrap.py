@@ -25,8 +25,11 @@ from integrations.identity.passwords import hashed
 ROLES = ("admin", "manager", "member", "reader", "service")
 CHAIN = (("admin", "manager"), ("manager", "member"), ("member", "reader"))
 WELL_KNOWN = frozenset(
-    "admin|administrator|password|passw0rd|secret|changeme|demo|nova|openstack|computecloud|root|toor|test|guest"
-    "|123456|12345678|qwerty|letmein|secretadmin|nomoresecret".split("|")
+    (
+        *("admin", "administrator", "password", "passw0rd", "secret", "changeme", "demo", "nova", "openstack"),
+        *("computecloud", "root", "toor", "test", "guest", "123456", "12345678", "qwerty", "letmein"),
+        *("secretadmin", "nomoresecret"),
+    )
 )
 
 

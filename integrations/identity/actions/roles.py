@@ -73,9 +73,11 @@ def delete(role: Role) -> None:
 
 
 def imply(prior: Role, implied: Role) -> None:
-    """Raises InvalidReference for a circle and Immutable for admin, which nothing may imply."""
+    """Raises InvalidReference for a circle; Immutable for admin and for a domain's role below a global one."""
     if implied.domain_id is None and implied.name == "admin":
         raise Immutable(what="Role admin is never implied; it")
+    if prior.domain_id is None and implied.domain_id is not None:
+        raise Immutable(what="A global role, which cannot imply one of a domain,")
     if prior.id in expanded([implied.id]):
         raise InvalidReference(field="implies", reason="roles cannot imply one another in a circle")
     with transaction.atomic():

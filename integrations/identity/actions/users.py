@@ -18,7 +18,7 @@ from integrations.identity.passwords import hashed
 from integrations.identity.tokens import forget_cached
 from operations.models import Outbox
 
-NOT_EXTRA = ("name", "email", "description", "enabled", "default_project_id", "options", "domain_id", "password")
+NOT_EXTRA = ("name", "email", "description", "enabled", "default_project_id", "options", "domain_id", "password", "id")
 COLUMNS = ("name", "email", "description", "enabled", "default_project_id", "options")
 
 
@@ -50,6 +50,8 @@ def create(actor: Actor, values: dict[str, Any]) -> User:
 def update(actor: Actor, user: User, values: dict[str, Any]) -> User:
     """Change a user; a new password or disabling ends all tokens. Raises Duplicate, ActionForbidden, Invalid."""
     not_above(actor, user, "update_user")
+    if values.get("id", user.id) != user.id:
+        raise InvalidReference(field="id", reason="an id does not change")
     if values.get("domain_id", user.domain_id) != user.domain_id:
         raise InvalidReference(field="domain_id", reason="a user cannot move to another domain")
     _check_default_project(values)

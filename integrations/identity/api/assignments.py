@@ -62,8 +62,12 @@ def _projects_below(row: Held) -> list[str]:
 
 
 def effective(rows: Iterator[Held]) -> Iterator[Held]:
-    """Groups become their members, inherited grants the projects below, roles all that they imply."""
+    """Groups become their members, inherited grants the projects below, roles all that they imply.
+
+    Roles of a domain only serve to imply and are left out, as they are from tokens.
+    """
     table = grants.implications()
+    effective_ones = set(Role.objects.filter(domain=None).values_list("id", flat=True))
     members: dict[str, list[str]] = defaultdict(list)
     for group_id, user_id in GroupMember.objects.values_list("group_id", "user_id"):
         members[group_id].append(user_id)
@@ -73,7 +77,7 @@ def effective(rows: Iterator[Held]) -> Iterator[Held]:
         places = [(p, None) for p in _projects_below(row)] if row.inherited else [(row.project_id, row.domain_id)]
         for user_id in users:
             for project_id, domain_id in places:
-                for role_id in sorted(grants.expanded([row.role_id], table)):
+                for role_id in sorted(grants.expanded([row.role_id], table) & effective_ones):
                     key = (role_id, user_id, project_id, domain_id)
                     if key not in seen:
                         seen.add(key)

@@ -40,7 +40,11 @@ RESERVED = ("id", "links", "extra", "password_expires_at", "is_superuser", "fede
 
 def with_properties(properties: Schema, required: tuple[str, ...] = (), **more: Any) -> Schema:
     """A record that takes a client's own properties beside its fields (Keystone's "extra"): short, few, inert."""
-    names = {"maxLength": 64, "pattern": r"^[A-Za-z][A-Za-z0-9_.:-]*$", "not": {"enum": list(RESERVED)}}
+    names = {
+        "maxLength": 64,
+        "pattern": r"^[A-Za-z][A-Za-z0-9_.:-]*$",
+        "not": {"enum": [name for name in RESERVED if name not in properties]},
+    }
     return {
         **record(properties, required, maxProperties=40, propertyNames=names, **more),
         "additionalProperties": _PROPERTY,
@@ -146,7 +150,7 @@ _USER = {
     "options": _USER_OPTIONS,
 }
 CREATE_USER = secret(extensible("user", _USER, ("name",)))
-UPDATE_USER = secret(extensible("user", _USER, minProperties=1))
+UPDATE_USER = secret(extensible("user", {**_USER, "id": ID}, minProperties=1))
 _PASSWORDS = {"password": PASSWORD, "original_password": PASSWORD}
 CHANGE_PASSWORD = secret(wrapped("user", _PASSWORDS, tuple(_PASSWORDS)))
 

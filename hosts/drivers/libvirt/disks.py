@@ -117,11 +117,10 @@ class Disks:
         return found
 
     def remove(self, guest_id: str) -> None:
-        """The guest's folder is gone."""
+        """The guest's folder is gone. (Not synced: a folder that a crash brings back is found as a leftover.)"""
         folder = self.folder(guest_id)
         if folder.exists():
             shutil.rmtree(folder)
-            files.sync(self._folder)
 
     def _is_here(self, guest_id: str, target: str, records: dict[str, DiskRecord]) -> bool:
         record = records.get(target)

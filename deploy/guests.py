@@ -153,6 +153,7 @@ def _create(demo: Client, known: dict[str, str]) -> dict[str, Any]:
         raise Failure(f"There is no flavor {FIRST_FLAVOR} for the first guest.")
     wish = {
         "name": FIRST_GUEST, "flavorRef": flavor, "imageRef": known["image"],
+        "config_drive": True,  # there is no metadata service yet: this tells the guest its name
         "networks": [{"uuid": known["network"]}],
     }  # fmt: skip
     server: dict[str, Any] = demo.post("/compute/v2.1/servers", {"server": wish})["server"]

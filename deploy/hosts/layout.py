@@ -17,6 +17,7 @@ PRIVATE_FOLDERS = {
     "/var/cache/libvirt": "cache",
     "/etc/libvirt": "etc",
     "/var/log/libvirt": "log",
+    "/run/computecloud-dhcp": "dhcp",
 }
 FIRST_HOST = 11  # the first host is .11 of the underlay, the bridge .1
 MOST_HOSTS = 200

@@ -48,7 +48,8 @@ def write_configuration(host: Host, others: dict[str, str]) -> None:
     """Write the host's files. ``others`` are all hosts of this state folder, name -> address."""
     for name in PRIVATE_FOLDERS.values():
         (host.folder / name).mkdir(parents=True, exist_ok=True)
-    (host.folder / "run").chmod(0o755)
+    for name in ("run", "dhcp"):
+        (host.folder / name).chmod(0o755)
     etc = host.folder / "etc"
     _write(etc / "libvirtd.conf", LIBVIRTD_CONF.format(uuid=host.uuid))
     _write(etc / "qemu.conf", QEMU_CONF.format(address=host.address))
@@ -67,7 +68,7 @@ def _write(target: Path, text: str) -> None:
 
 def forget_run_files(host: Host) -> None:
     """Sockets and pid files of a machine that was restarted since mean nothing any more."""
-    run(["find", str(host.folder / "run"), "-mindepth", "1", "-delete"])
+    run(["find", str(host.folder / "run"), str(host.folder / "dhcp"), "-mindepth", "1", "-delete"])
 
 
 def answers(path: Path) -> bool:

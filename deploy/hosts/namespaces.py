@@ -112,11 +112,14 @@ def _bind(host: Host, source: Path, target: str) -> None:
 
 
 def processes(host: Host) -> list[int]:
-    """Ids of the processes in the host's network namespace: its daemons, guests and whatever else runs there."""
+    """Ids of the processes in the host's network or mount namespace: daemons, guests, DHCP servers, whatever else.
+
+    The supervisor's programs among them would be started again: it is stopped before.
+    """
     if not alive(host):
         return []
-    inode = host.namespace("net").stat().st_ino
-    return [pid for pid in _process_ids() if _network_of(pid) == inode]
+    own = {kind: host.namespace(kind).stat().st_ino for kind in ("net", "mnt")}
+    return [pid for pid in _process_ids() if any(_namespace_of(pid, kind) == inode for kind, inode in own.items())]
 
 
 def _process_ids() -> Iterator[int]:
@@ -125,9 +128,9 @@ def _process_ids() -> Iterator[int]:
             yield int(entry.name)
 
 
-def _network_of(pid: int) -> int | None:
+def _namespace_of(pid: int, kind: str) -> int | None:
     try:
-        return Path(f"/proc/{pid}/ns/net").stat().st_ino
+        return Path(f"/proc/{pid}/ns/{kind}").stat().st_ino
     except OSError:  # it has ended meanwhile
         return None
 

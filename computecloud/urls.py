@@ -10,5 +10,6 @@ urlpatterns = [
     path("image/", include("integrations.images.api.urls")),
     path("network/", include("integrations.networks.api.urls")),
     path("compute/", include("instances.api.urls")),
+    path("placement/", include("hosts.api.placement.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -1,0 +1,1 @@
+"""What hosts show over HTTP: Placement's read API and the native one."""

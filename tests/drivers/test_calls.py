@@ -26,7 +26,7 @@ def test_a_hanging_call_is_unknown_at_its_deadline() -> None:
     calls, end = Calls(1, "t"), threading.Event()
     began = time.monotonic()
 
-    with pytest.raises(Transient, match="hanging: no answer within 0.05 s, the outcome is unknown"):
+    with pytest.raises(Transient, match=r"hanging: no answer within 0\.05 s, the outcome is unknown"):
         calls.call("hanging", end.wait, deadline_s=0.05)
 
     assert time.monotonic() - began < 1

@@ -54,9 +54,7 @@ def _add_folder(iso: pycdlib.PyCdlib, folders: dict[PurePosixPath, str], folder:
 
 def _checked(name: str) -> PurePosixPath:
     path = PurePosixPath("/", name)
-    if (
-        any(part in ("..", "") or len(part) > 60 or not part.isprintable() for part in path.parts)
-        or len(path.parts) > 7
-    ):
+    is_bad = any(part == ".." or len(part) > 60 or not part.isprintable() for part in path.parts)
+    if is_bad or not path.name or len(path.parts) > 7:
         raise Fatal(f"not a path for a config drive: {name[:80]!r}")
     return path

@@ -16,6 +16,18 @@ from integrations.networks.hosts_view import (
 from integrations.networks.membership import group_names, groups_of_server, join_group, leave_group
 from integrations.networks.plans import resolve, resolve_groups
 from integrations.networks.plugging import allocate, move, plugged, release, release_port, unplugged
+from integrations.networks.proxies import (
+    add_security_group_rule,
+    create_security_group,
+    delete_security_group,
+    delete_security_group_rule,
+    groups_by_id,
+    network,
+    networks_of,
+    security_group,
+    security_groups,
+    update_security_group,
+)
 from integrations.networks.seeding import ensure_network, set_quotas
 from integrations.networks.values import (
     FixedIp,
@@ -41,16 +53,23 @@ __all__ = [
     "RuleInfo",
     "ServerAddress",
     "ServerRef",
+    "add_security_group_rule",
     "addresses_of",
     "allocate",
+    "create_security_group",
+    "delete_security_group",
+    "delete_security_group_rule",
     "ensure_network",
     "group_names",
+    "groups_by_id",
     "groups_of_server",
     "host_networks",
     "hosts_of_networks",
     "join_group",
     "leave_group",
     "move",
+    "network",
+    "networks_of",
     "nics",
     "nics_of_servers",
     "plugged",
@@ -58,7 +77,10 @@ __all__ = [
     "release_port",
     "resolve",
     "resolve_groups",
+    "security_group",
+    "security_groups",
     "security_groups_of",
     "set_quotas",
     "unplugged",
+    "update_security_group",
 ]

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from django.db.models import QuerySet
 
 from integrations.networks.models import DHCP_OWNER, FixedAddress, Port, PortSecurityGroup, Subnet
+from integrations.networks.ports import MadePort
 from integrations.networks.values import FixedIp, HostNetwork, PortInfo, ServerAddress
 
 
@@ -73,6 +74,15 @@ def host_networks(host_id: str) -> list[HostNetwork]:
     ]
 
 
+def made_infos(made: Sequence[MadePort]) -> list[PortInfo]:
+    """Ports that were made this moment, without reading them again; one query."""
+    responders = dhcp_addresses({one.port.network_id for one in made})
+    return [
+        _info(one.port, [_fixed_ip(row) for row in one.addresses], one.group_ids, responders.get(one.port.network_id))
+        for one in made
+    ]
+
+
 def _infos(rows: QuerySet[Port]) -> list[PortInfo]:
     ports = list(rows.select_related("network").order_by("server_id", "position", "id"))
     if not ports:
@@ -107,12 +117,14 @@ def _info(port: Port, fixed: Sequence[FixedIp], groups: Sequence[str], responder
 def _fixed_ips(port_ids: Sequence[str]) -> dict[str, list[FixedIp]]:
     found: dict[str, list[FixedIp]] = defaultdict(list)
     for row in FixedAddress.objects.filter(port_id__in=port_ids).select_related("subnet").order_by("id"):
-        subnet = row.subnet
-        routes = tuple((route["destination"], route["nexthop"]) for route in subnet.host_routes)
-        found[row.port_id].append(
-            FixedIp(row.address, subnet.id, subnet.cidr, subnet.gateway_ip, tuple(subnet.dns_nameservers), routes)
-        )
+        found[row.port_id].append(_fixed_ip(row))
     return found
+
+
+def _fixed_ip(row: FixedAddress) -> FixedIp:
+    subnet = row.subnet
+    routes = tuple((route["destination"], route["nexthop"]) for route in subnet.host_routes)
+    return FixedIp(row.address, subnet.id, subnet.cidr, subnet.gateway_ip, tuple(subnet.dns_nameservers), routes)
 
 
 def dhcp_addresses(network_ids: Iterable[str]) -> dict[str, str]:

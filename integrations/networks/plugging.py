@@ -18,10 +18,10 @@ from integrations.networks.errors import (
     RequestedNetworkNotFound,
     RequestedPortInUse,
 )
-from integrations.networks.hosts_view import nics
+from integrations.networks.hosts_view import made_infos, nics
 from integrations.networks.models import Network, Port, Subnet
 from integrations.networks.plans import group_ids
-from integrations.networks.ports import AddressWish, NewPort
+from integrations.networks.ports import AddressWish, MadePort, NewPort
 from integrations.networks.values import PortInfo, PortPlan, ServerRef
 
 
@@ -44,8 +44,8 @@ def allocate(
     for position, plan in numbered:
         if plan.port_id:
             _bind(server, position, plan, host_id, host_name)
-    _make(server, [one for one in numbered if not one[1].port_id], security_group_names, host_id, host_name)
-    return nics(server.id)
+    made = _make(server, [one for one in numbered if not one[1].port_id], security_group_names, host_id, host_name)
+    return made_infos(made) if len(made) == len(plans) and last is None else nics(server.id)
 
 
 def _owned(server: ServerRef, position: int, plan: PortPlan, host_id: str, host_name: str) -> dict[str, object]:
@@ -74,9 +74,9 @@ def _make(
     security_group_names: Sequence[str],
     host_id: str,
     host_name: str,
-) -> None:
+) -> list[MadePort]:
     if not numbered:
-        return
+        return []
     ids = {plan.network_id for _, plan in numbered}
     subnets = list(Subnet.objects.filter(network_id__in=ids).select_related("network"))
     networks = {subnet.network_id: subnet.network for subnet in subnets}
@@ -88,7 +88,7 @@ def _make(
         for position, plan in numbered
     ]
     try:
-        ports.create(new, subnets)
+        return ports.create(new, subnets)
     except IpAddressAlreadyAllocated as taken:
         raise FixedIpAlreadyInUse(address=taken.facts["ip"], instance_id="another") from taken
     except IpAddressGenerationFailure as full:

@@ -54,7 +54,16 @@ class NewPort:
     columns: dict[str, Any] = field(default_factory=dict)
 
 
-def create(new: Sequence[NewPort], subnets: Iterable[Subnet], *, counted: bool = True) -> list[Port]:
+@dataclass(frozen=True, slots=True)
+class MadePort:
+    """A port that was made, with its addresses and the ids of its groups."""
+
+    port: Port
+    addresses: tuple[FixedAddress, ...]
+    group_ids: tuple[str, ...]
+
+
+def create(new: Sequence[NewPort], subnets: Iterable[Subnet], *, counted: bool = True) -> list[MadePort]:
     """Make all of the ports, with their addresses and groups. ``subnets`` are all those of their networks.
 
     Raises OverQuota, MacAddressInUse and what ``allocation.take`` raises.
@@ -69,11 +78,15 @@ def create(new: Sequence[NewPort], subnets: Iterable[Subnet], *, counted: bool =
     wants: list[Want] = []
     for port, wanted in zip(ports, new, strict=True):
         wants += wants_of(port, by_network.get(port.network_id, []), wanted.addresses)
-    allocation.take(wants)
-    links = [(port.id, group_id) for port, wanted in zip(ports, new, strict=True) for group_id in wanted.group_ids]
+    taken = allocation.take(wants)
+    made = [
+        MadePort(port, tuple(row for row in taken if row.port_id == port.id), tuple(wanted.group_ids))
+        for port, wanted in zip(ports, new, strict=True)
+    ]
+    links = [(one.port.id, group_id) for one in made for group_id in one.group_ids]
     if links:
         groups.put_ports_in(links)
-    return ports
+    return made
 
 
 def _insert(new: Sequence[NewPort]) -> list[Port]:

@@ -57,7 +57,7 @@ def add_subnet(actor: Actor, router: Router, subnet_id: str) -> RouterInterface:
     # its address is the gateway's, or the next free one for a gateway outside of the subnet
     if not addresses.is_usable(addresses.parse_address(subnet.gateway_ip), ip_network(subnet.cidr)):
         new.addresses = [AddressWish(subnet.id)]
-    port = ports.create([new], [subnet])[0]
+    port = ports.create([new], [subnet])[0].port
     return _record(router, subnet, port)
 
 

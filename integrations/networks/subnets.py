@@ -220,7 +220,7 @@ def _serve_dhcp(subnet: Subnet) -> None:
         columns: dict[str, Any] = {"device_owner": DHCP_OWNER, "device_id": f"dhcp-{network.id}", "status": "ACTIVE"}
         columns |= {"port_security_enabled": False}
         new = NewPort(network, network.project_id, addresses=(), columns=columns)
-        port = ports.create([new], (), counted=False)[0]
+        port = ports.create([new], (), counted=False)[0].port
     allocation.take([Want(port.id, (subnet,))])
 
 

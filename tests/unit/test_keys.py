@@ -13,7 +13,8 @@ from instances import keys
 
 KNOWN = (
     "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQDx8nkQv/zgGgB4rMYmIf+6A4l6Rr+o/6lHBQdW5aYd44bd8JttDCE/F/pNRr0lRE+PiqSPO8nD"
-    "PHw0010JeMH9gYgnnFlyY3/OcJ02RhIPyyxYpv9FhY+2YiUkpwFOcLImyrxEsYXpD/0d3ac30bNH6Sw9JD9UZHYcpSxsIbECHw== Generated-by-Nova"
+    "PHw0010JeMH9gYgnnFlyY3/OcJ02RhIPyyxYpv9FhY+2YiUkpwFOcLImyrxEsYXpD/0d3ac30bNH6Sw9JD9UZHYcpSxsIbECHw=="
+    " Generated-by-Nova"
 )
 
 
@@ -45,7 +46,8 @@ def test_ed25519_keys_can_be_imported() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "ssh-rsa", "ssh-rsa " + "A" * 2048 + " openstack@ubuntu", "not a key", KNOWN + "\n" + KNOWN, "\x00", "é é"]
+    "text",
+    ["", "ssh-rsa", "ssh-rsa " + "A" * 2048 + " openstack@ubuntu", "not a key", KNOWN + "\n" + KNOWN, "\x00", "é é"],
 )
 def test_what_is_no_ssh_key_is_refused(text: str) -> None:
     with pytest.raises(keys.KeyInvalid):

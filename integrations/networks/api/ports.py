@@ -122,7 +122,7 @@ class PortsViewSet(CollectionViewSet):
         new = [self._planned(wanted) for wanted in self.wanted(body)]
         subnets = Subnet.objects.filter(network_id__in={port.network.id for port in new})
         made = ports.create(new, list(subnets))
-        return self.answer_made(body, [port.id for port in made])
+        return self.answer_made(body, [one.port.id for one in made])
 
     def _planned(self, wanted: dict[str, Any]) -> NewPort:
         project_id = owner(self.actor, wanted)

@@ -109,7 +109,10 @@ _DHCP_OPTION = {
 _PORT = {
     **COMMON,
     "admin_state_up": BOOLEAN,
-    "mac_address": {"type": "string", "pattern": "^(?!00:00:00:00:00:00$)[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}$"},
+    "mac_address": {
+        "type": "string",
+        "pattern": "^(?!00:00:00:00:00:00$)[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}$",
+    },
     "fixed_ips": {"type": "array", "items": _FIXED_IP, "maxItems": 64},
     "security_groups": {"type": ["array", "null"], "items": ID, "maxItems": 20},
     "device_id": NAME,

@@ -13,8 +13,11 @@ os.environ.setdefault("COMPUTECLOUD_AUTHENTICATOR", "tests.support.auth.authenti
 os.environ.setdefault("COMPUTECLOUD_LOG_LEVEL", "WARNING")
 
 import pytest
+from django.conf import settings
 
 from tests.support.client import Cloud
+
+assert settings.DATABASES  # read here, after the lines above; pytest-django sets Django up when it sees them read
 
 
 @pytest.fixture

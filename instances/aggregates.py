@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.db.models.functions import Now
 
 from computecloud.conf import conf
@@ -154,7 +153,7 @@ def remove_host(aggregate_id: int, host_name: str) -> Aggregate:
 def _zones_elsewhere(aggregate: Aggregate, host_ids: Iterable[str]) -> set[str]:
     """Zones that hosts have by other aggregates."""
     others = AggregateHost.objects.filter(host_id__in=list(host_ids)).exclude(aggregate=aggregate)
-    return set(others.exclude(Q(aggregate__availability_zone=None)).values_list("aggregate__availability_zone", flat=True))
+    return {zone for zone in others.values_list("aggregate__availability_zone", flat=True) if zone}
 
 
 def _check_joining(aggregate: Aggregate, host: Host) -> None:

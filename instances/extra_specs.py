@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Iterable
 from functools import cache
 
-import os_resource_classes
-import os_traits
+import os_resource_classes  # type: ignore[import-untyped]
+import os_traits  # type: ignore[import-untyped]
 
 from computecloud.core.errors import Invalid
 
@@ -89,15 +89,55 @@ def _quota_keys() -> Iterable[tuple[str, Check]]:
             yield f"quota:vif_{way}_{metric}", number(0)
 
 
-CAPABILITIES = """
-    id uuid service_id host vcpus memory_mb local_gb vcpus_used memory_mb_used local_gb_used hypervisor_type
-    hypervisor_version hypervisor_hostname free_ram_mb free_disk_gb current_workload running_vms disk_available_least
-    host_ip mapped cpu_allocation_ratio ram_allocation_ratio disk_allocation_ratio total_usable_ram_mb
-    total_usable_disk_gb disk_mb_used free_disk_mb vcpus_total num_instances num_io_ops failed_builds aggregates
-    cell_uuid updated""".split()
-NESTED_CAPABILITIES = """
-    cpu_info metrics stats numa_topology supported_hv_specs pci_device_pools nodename pci_stats supported_instances
-    limits instances""".split()
+CAPABILITIES = [
+    "id",
+    "uuid",
+    "service_id",
+    "host",
+    "vcpus",
+    "memory_mb",
+    "local_gb",
+    "vcpus_used",
+    "memory_mb_used",
+    "local_gb_used",
+    "hypervisor_type",
+    "hypervisor_version",
+    "hypervisor_hostname",
+    "free_ram_mb",
+    "free_disk_gb",
+    "current_workload",
+    "running_vms",
+    "disk_available_least",
+    "host_ip",
+    "mapped",
+    "cpu_allocation_ratio",
+    "ram_allocation_ratio",
+    "disk_allocation_ratio",
+    "total_usable_ram_mb",
+    "total_usable_disk_gb",
+    "disk_mb_used",
+    "free_disk_mb",
+    "vcpus_total",
+    "num_instances",
+    "num_io_ops",
+    "failed_builds",
+    "aggregates",
+    "cell_uuid",
+    "updated",
+]
+NESTED_CAPABILITIES = [
+    "cpu_info",
+    "metrics",
+    "stats",
+    "numa_topology",
+    "supported_hv_specs",
+    "pci_device_pools",
+    "nodename",
+    "pci_stats",
+    "supported_instances",
+    "limits",
+    "instances",
+]
 
 KNOWN: dict[str, Check] = {
     "hide_hypervisor_id": boolean,

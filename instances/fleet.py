@@ -79,7 +79,8 @@ def living() -> QuerySet[Host]:
 def zone_by_host() -> dict[str, str]:
     """Host id → zone, for hosts in an aggregate with a zone; the others are in the default zone."""
     members = AggregateHost.objects.filter(aggregate__availability_zone__isnull=False)
-    return dict(members.values_list("host_id", "aggregate__availability_zone"))
+    rows = members.values_list("host_id", "aggregate__availability_zone")
+    return {host_id: zone for host_id, zone in rows if zone}
 
 
 def _compute(host: Host, zones: Mapping[str, str]) -> Service:

@@ -11,8 +11,8 @@ from datetime import timedelta
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from computecloud.core.clock import utcnow
@@ -105,9 +105,7 @@ def _make_x509(user_id: str) -> MadeKey:
         .sign(key, hashes.SHA256())
     )
     pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
-    bundle = pkcs12.serialize_key_and_certificates(
-        None, key, certificate, None, serialization.NoEncryption()
-    )
+    bundle = pkcs12.serialize_key_and_certificates(None, key, certificate, None, serialization.NoEncryption())
     return MadeKey(pem, x509_fingerprint(pem), base64.b64encode(bundle).decode())
 
 

@@ -54,7 +54,9 @@ def class_owner(name: str) -> str:
 
 
 def _builtin(resource: str) -> int:
-    return UNCOUNTED_DEFAULTS.get(resource, -1) if resource in UNCOUNTED_DEFAULTS else default_limit(gate_name(resource))
+    return (
+        UNCOUNTED_DEFAULTS.get(resource, -1) if resource in UNCOUNTED_DEFAULTS else default_limit(gate_name(resource))
+    )
 
 
 def _stored(owner: str) -> dict[str, int]:
@@ -176,9 +178,7 @@ def set_limits(project_id: str, wanted: Mapping[str, int], *, user_id: str | Non
 
 def _store(owner: str, wanted: Mapping[str, int]) -> None:
     for resource, limit in sorted(wanted.items()):
-        QuotaGate.objects.update_or_create(
-            project_id=owner, resource=gate_name(resource), defaults={"limit": limit}
-        )
+        QuotaGate.objects.update_or_create(project_id=owner, resource=gate_name(resource), defaults={"limit": limit})
 
 
 def set_class(name: str, wanted: Mapping[str, int]) -> None:

@@ -59,7 +59,7 @@ def members_of(group_ids: Iterable[str]) -> dict[str, list[str]]:
     members: dict[str, list[str]] = {group_id: [] for group_id in group_ids}
     rows = Instance.objects.alive().filter(server_group_id__in=list(members)).order_by("created_at", "pk")
     for group_id, instance_id in rows.values_list("server_group_id", "pk"):
-        members[group_id].append(instance_id)
+        members[str(group_id)].append(instance_id)
     return members
 
 

@@ -46,7 +46,8 @@ def hours(row: Any, period: Period) -> float:
     """How long a server was there within the period."""
     start = max(row.launched_at, period.start)
     stop = min(row.terminated_at, period.stop) if row.terminated_at else period.stop
-    return max((stop - start).total_seconds(), 0.0) / 3600.0
+    seconds: float = max((stop - start).total_seconds(), 0.0)
+    return seconds / 3600.0
 
 
 def server_usage(row: Any, period: Period) -> dict[str, Any]:

@@ -19,7 +19,7 @@ LONGEST_VALUE = 255
 
 
 def as_text(specs: dict[str, Any], version: tuple[int, int]) -> dict[str, str]:
-    """Extra specs as they are kept: numbers become text. Checked against Nova's known keys from 2.86. Raises Invalid."""
+    """Extra specs as they are kept: numbers become text. Known keys are checked from 2.86. Raises Invalid."""
     texts = {key: str(value) for key, value in specs.items()}
     for key, value in texts.items():
         if len(value) > LONGEST_VALUE:

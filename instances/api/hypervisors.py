@@ -194,7 +194,9 @@ class HypervisorViewSet(ServiceViewSet):
             hosts, limit = page(request, params)
         rows = gather(hosts, figures=shape is FullShape, servers=with_servers)
         body: dict[str, Any] = {"hypervisors": [self._shown(request, row, shape) for row in rows]}
-        if limit and (links := next_links(request, [self._key(request, host) for host in hosts], limit, "limit" in params)):
+        if limit and (
+            links := next_links(request, [self._key(request, host) for host in hosts], limit, "limit" in params)
+        ):
             body["hypervisors_links"] = links
         return answer(body)
 

@@ -87,9 +87,7 @@ class KeyPairViewSet(ServiceViewSet):
             "name", "public_key", "fingerprint", "type", named=True
         )
         found = [*page]
-        body: dict[str, Any] = {
-            "keypairs": [{"keypair": ListShape.render(row, request.api_version)} for row in found]
-        }
+        body: dict[str, Any] = {"keypairs": [{"keypair": ListShape.render(row, request.api_version)} for row in found]}
         links = next_links(request, [row.name for row in found], limit, "limit" in params)
         if links and request.api_version >= (2, 35):
             body["keypairs_links"] = links

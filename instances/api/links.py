@@ -21,7 +21,7 @@ def thing_links(collection: str, identifier: str) -> list[Link]:
 
 
 def next_links(request: Any, names: Sequence[str], limit: int, asked: bool) -> list[Link]:
-    """The link to the next page, when this one is full. ``names`` are the rows' markers, ``asked``: a limit was sent."""
+    """The link to the next page, when this one is full. ``names``: the rows' markers; ``asked``: a limit was sent."""
     if not names or len(names) < limit:
         return []
     return [{"rel": "next", "href": next_link(request, names[-1], limit if asked else None)}]

@@ -18,6 +18,7 @@ from instances.api.links import next_links
 from instances.api.queries import Params, last
 from instances.api.schemas.types import LIMIT, STRING, Schema
 
+Links = list[dict[str, str]]
 FORMATS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%d %H:%M:%S.%f")
 SHOW_QUERY: dict[str, Schema] = {"start": STRING, "end": STRING, "limit": LIMIT, "marker": STRING}
 LIST_QUERY: dict[str, Schema] = {**SHOW_QUERY, "detailed": STRING}
@@ -35,12 +36,14 @@ def moment(text: str | None, default: datetime) -> datetime:
     raise Invalid("Invalid datetime string: Datetime is in invalid format")
 
 
+def first(params: Params, name: str) -> str | None:
+    return params[name][0] if params.get(name) else None
+
+
 def asked_period(params: Params) -> usage.Period:
     """From ``start`` to ``end``, not beyond now. Raises Invalid when it ends before it starts."""
     now = utcnow()
-    first = (params.get("start") or [None])[0]
-    final = (params.get("end") or [None])[0]
-    start, stop = moment(first, now), moment(final, now)
+    start, stop = moment(first(params, "start"), now), moment(first(params, "end"), now)
     if not start < stop:
         raise Invalid("Invalid start time. The start time cannot occur after the end time.")
     return usage.Period(start, min(stop, now), now)
@@ -70,9 +73,7 @@ class UsageViewSet(ServiceViewSet):
         [summary] = usage.summaries(found, period, detailed=True) or [{}]
         return answer({"tenant_usage": summary} | ({"tenant_usage_links": links} if links else {}))
 
-    def _page(
-        self, request: Any, params: Params, period: usage.Period, project_id: str | None
-    ) -> tuple[Any, list[dict[str, str]]]:
+    def _page(self, request: Any, params: Params, period: usage.Period, project_id: str | None) -> tuple[Any, Links]:
         if request.api_version < (2, 40):
             return usage.rows(period, project_id, None, None), []
         limit = limit_of(params)

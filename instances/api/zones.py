@@ -35,7 +35,10 @@ class ZoneViewSet(ServiceViewSet):
     """Zones: names for everybody, hosts and services for administrators. A cloud without hosts has its default zone."""
 
     service = "compute"
-    policy = {"list": "os_compute_api:os-availability-zone:list", "list_detail": "os_compute_api:os-availability-zone:detail"}
+    policy = {
+        "list": "os_compute_api:os-availability-zone:list",
+        "list_detail": "os_compute_api:os-availability-zone:detail",
+    }
 
     @query({}, strict_since="2.102")
     def list(self, request: Any, params: Params) -> HttpResponse:

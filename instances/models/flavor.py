@@ -49,7 +49,7 @@ class Flavor(models.Model):
     rxtx_factor = models.FloatField(default=1.0)
     is_public = models.BooleanField(default=True)
     disabled = models.BooleanField(default=False)
-    description = models.TextField(null=True, blank=True)  # noqa: DJ001  null and "" are different answers
+    description = models.TextField(null=True, blank=True)
     extra_specs = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(default=utcnow, editable=False)
     updated_at = models.DateTimeField(null=True, blank=True, editable=False)

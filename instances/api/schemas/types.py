@@ -30,7 +30,10 @@ BOOLEAN: Schema = {"type": ["boolean", "string"], "enum": [*TRUE_WORDS, *FALSE_W
 STRING: Schema = {"type": "string"}
 # What one value of a query string may be.
 LIMIT: Schema = {"type": "string", "pattern": "^[0-9]+$", "maxLength": 18}
-QUERY_BOOLEAN: Schema = {"type": "string", "enum": [word for word in (*TRUE_WORDS, *FALSE_WORDS) if isinstance(word, str)]}
+QUERY_BOOLEAN: Schema = {
+    "type": "string",
+    "enum": [word for word in (*TRUE_WORDS, *FALSE_WORDS) if isinstance(word, str)],
+}
 
 METADATA: Schema = {
     "type": "object",

@@ -7,7 +7,7 @@ import re
 from hosts.drivers.errors import Fatal
 
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
-_TARGET = re.compile(r"[a-z][a-z0-9]{1,15}")
+_TARGET = re.compile(r"(?:[vsh]|xv)d[a-z]{1,2}")
 
 
 def guest_id(value: str) -> str:

@@ -109,6 +109,20 @@ def test_what_a_disk_stands_on_stays(tmp_path: Path) -> None:
     assert all(cached.path(image.sha512).exists() for image in four)
 
 
+def test_remains_of_old_downloads_go(tmp_path: Path) -> None:
+    images = ImagesInMemory()
+    cached = cache(tmp_path, images)
+    cached.ensure(images.add(KIB))
+    old, young = (tmp_path / "images" / f"{letter * 128}.part.part" for letter in "ab")
+    for path in (old, young):
+        path.write_bytes(b"half")
+    os.utime(old, (1, 1))
+
+    cached.ensure(images.add(b"other"))
+
+    assert (old.exists(), young.exists()) == (False, True)
+
+
 def test_a_raw_image_that_is_a_qcow2_is_refused(tmp_path: Path) -> None:
     """S02."""
     images = ImagesInMemory()

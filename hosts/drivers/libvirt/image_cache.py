@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from hosts.drivers.libvirt import files, qcow2_header
 from hosts.drivers.specs import ImageSpec
 
 log = structlog.get_logger(__name__)
+REMAINS_S = 86400
 
 
 class ImageCache:
@@ -70,6 +72,7 @@ class ImageCache:
     def _make_room(self, image: ImageSpec) -> None:
         """Evict the least recently used images that nobody stands on, until ``image`` fits. Raises Fatal."""
         with self._making_room:
+            self._drop_remains()
             here = {path.name: path.stat() for path in self._folder.iterdir() if len(path.name) == 128}
             kept = self._pinned() | self._coming.keys()
             used = sum(stat.st_size for stat in here.values()) + sum(self._coming.values())
@@ -82,6 +85,13 @@ class ImageCache:
             if used + image.size_bytes > self._ceiling:
                 raise Fatal(f"the image cache is full: {used} bytes in use, {image.size_bytes} wanted")
             self._coming[image.sha512] = image.size_bytes
+
+    def _drop_remains(self) -> None:
+        """Parts of downloads that nobody went on with for a day."""
+        old = time.time() - REMAINS_S
+        for path in self._folder.glob("*.part*"):
+            if path.name[:128] not in self._coming and path.stat().st_mtime < old:
+                path.unlink(missing_ok=True)
 
 
 def check_kind(path: Path, disk_format: str) -> None:

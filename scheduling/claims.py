@@ -38,16 +38,15 @@ def claim(consumer_id: str, host_id: str, resources: Mapping[str, int], project_
 
 def release(consumer_id: str, consumer_kind: str = "instance") -> int:
     """Give back all that a consumer holds. Idempotent: only a row that this call deletes is subtracted."""
-    freed = 0
     held = Allocation.objects.filter(consumer_id=consumer_id, consumer_kind=consumer_kind)
-    for row_id, host_id, name, amount in held.order_by("host_id", "resource_class").values_list(
-        "id", "host_id", "resource_class", "amount"
-    ):
-        deleted, _ = Allocation.objects.filter(id=row_id).delete()
-        if not deleted:
-            continue
+    rows = sorted(held.values_list("host_id", "resource_class", "amount", "id"))
+    if not rows:
+        return 0
+    freed = Allocation.objects.filter(id__in=[row[-1] for row in rows])._raw_delete(held.db)
+    if freed != len(rows):  # another release came first, and subtracted
+        return 0
+    for host_id, name, amount, _row_id in rows:
         Inventory.objects.filter(host_id=host_id, resource_class=name).update(
             used=Greatest(F("used") - amount, Value(0)), generation=F("generation") + 1, changed_at=Now()
         )
-        freed += 1
     return freed

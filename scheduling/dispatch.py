@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from hosts.models import Host
 from operations import engine
 from operations.models import Operation
 from operations.models.operation import CONTROL, host_queue
+from scheduling.service import Chosen
 
 
-def to_host(operation: Operation, host: Host, epoch: int, **columns: Any) -> bool:
+def to_host(operation: Operation, host: Chosen, epoch: int, **columns: Any) -> bool:
     """Give the operation to the host, under an owner epoch. False when somebody else moved or ended it."""
     return engine.move(
         operation, queue=host_queue(host.id), host_id=host.id, host_name=host.name, epoch=epoch, **columns

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 
 from django.db import transaction
 from django.utils.module_loading import import_string
 
 from computecloud.conf import conf
-from hosts.models import Host
 from scheduling import claims, decisions
 from scheduling.filters.base import HostFilter
 from scheduling.request import PlacementRequest
@@ -18,6 +18,15 @@ from scheduling.table import FreshTable
 from scheduling.weighers.base import HostWeigher
 
 TABLE = FreshTable()
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The host that was claimed."""
+
+    id: str
+    name: str
+    zone: str
 
 
 class NoValidHost(Exception):
@@ -38,8 +47,8 @@ def weighers() -> tuple[tuple[HostWeigher, float], ...]:
     return tuple((import_string(path)(), weight) for path, weight in conf().scheduler_weighers.items())
 
 
-def place(request: PlacementRequest, commit: Callable[[Host, str], bool]) -> Host:
-    """Claim a host for the request; ``commit(host, zone)`` runs in the claim's transaction and says whether it stands.
+def place(request: PlacementRequest, commit: Callable[[Chosen], bool]) -> Chosen:
+    """Claim a host for the request; ``commit(host)`` runs in the claim's transaction and says whether it stands.
 
     A lost race tries the next candidate, then decides once more on refreshed rows. Raises NoValidHost, NoLongerWanted.
     """
@@ -48,11 +57,11 @@ def place(request: PlacementRequest, commit: Callable[[Host, str], bool]) -> Hos
         table = TABLE.get()
         verdict = decisions.decide(table, request, filters(), weighers(), seed=zlib.crc32(request.consumer_id.encode()))
         for row in verdict.candidates:
+            host = Chosen(table.ids[row], table.names[row], table.zones[row])
             try:
                 with transaction.atomic():
-                    host = Host.objects.get(id=table.ids[row])
                     claims.claim(request.consumer_id, host.id, request.resources, request.project_id, request.user_id)
-                    if not commit(host, table.zones[row]):
+                    if not commit(host):
                         raise NoLongerWanted(request.consumer_id)
                     decisions.record(verdict, table, row, lost, "")
             except claims.ClaimLost:

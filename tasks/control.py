@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import structlog
 from celery import shared_task
 from celery.signals import worker_init, worker_shutdown
@@ -51,7 +53,7 @@ def place(operation_id: str, attempt: int) -> bool:
     if instance is None:
         return False
     try:
-        service.place(to_request(instance, operation), lambda host, zone: Create.take_host(operation, instance, host, zone))
+        service.place(to_request(instance, operation), partial(Create.take_host, operation, instance))
     except service.NoLongerWanted:
         return False
     except service.NoValidHost as verdict:

@@ -14,7 +14,6 @@ from computecloud.core.actor import Actor
 from computecloud.core.ids import new_uuid
 from hosts.drivers.base import Driver
 from hosts.drivers.specs import Step
-from hosts.models import Host
 from instances.actions.base import Action, Order, Report
 from instances.models import Instance, InstanceTag
 from instances.states import VmState
@@ -25,6 +24,7 @@ from operations import engine, sealed
 from operations.models import Operation, QuotaGate
 from operations.models.operation import State
 from scheduling import claims, dispatch
+from scheduling.service import Chosen
 
 MOST_HOSTS = 3
 
@@ -162,14 +162,14 @@ class Create(Action):
     # --- at the centre: the placement's commit and its refusal
 
     @classmethod
-    def take_host(cls, operation: Operation, instance: Instance, host: Host, zone: str) -> bool:
+    def take_host(cls, operation: Operation, instance: Instance, host: Chosen) -> bool:
         """Own the host the scheduler claimed: in the claim's transaction. False when the operation is no longer ours."""
         epoch = instance.owner_epoch + 1
         if not dispatch.to_host(operation, host, epoch):
             return False
-        changes: dict[str, Any] = {"host_id": host.id, "owner_epoch": epoch, "availability_zone": zone}
+        changes: dict[str, Any] = {"host_id": host.id, "owner_epoch": epoch, "availability_zone": host.zone}
         if instance.network_wishes:
-            changes["network_info"] = msgspec.to_builtins(cls._ports(instance, host, zone))
+            changes["network_info"] = msgspec.to_builtins(cls._ports(instance, host))
         return bool(
             Instance.objects.alive()
             .filter(id=instance.id, open_operation=operation.id)
@@ -177,11 +177,11 @@ class Create(Action):
         )
 
     @staticmethod
-    def _ports(instance: Instance, host: Host, zone: str) -> list[networks.PortInfo]:
+    def _ports(instance: Instance, host: Chosen) -> list[networks.PortInfo]:
         """The server's ports on this host; those of an earlier try move along (R05)."""
         if instance.network_info:
             return networks.move(instance.id, host.id, host.name)
-        server = networks.ServerRef(instance.id, instance.project_id, instance.hostname, zone)
+        server = networks.ServerRef(instance.id, instance.project_id, instance.hostname, host.zone)
         plans = msgspec.convert(instance.network_wishes, list[PortPlan])
         return networks.allocate(server, plans, instance.security_groups, host.id, host.name)
 

@@ -1,12 +1,17 @@
-"""Reading servers for answers: plain columns, no model instances, and what belongs to them in a query each."""
+"""Reading servers for answers: plain columns, no model instances, and what belongs to them in a query each.
+
+JSON and times come as the database writes them: an answer shows them nearly as they are, so nothing is parsed.
+"""
 
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import defaultdict, namedtuple
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
+from django.db import connection
 from django.db.models import F, QuerySet, TextField
 from django.db.models.functions import Cast
 
@@ -23,14 +28,17 @@ JSON = (
 )  # fmt: skip
 PLAIN = (
     "id", "name", "status", "project_id", "user_id", "image_id", "flavor_id", "flavor_name", "vcpus", "ram_mb",
-    "disk_gb", "ephemeral_gb", "swap_mb", "created_at", "updated_at", "access_ip_v4", "access_ip_v6", "disk_config",
-    "locked_by", "locked_reason", "description", "availability_zone", "pinned_zone", "config_drive", "key_name",
-    "launched_at", "terminated_at", "task_state", "vm_state", "power_state", "hostname", "host_id", "fault_code",
-    "fault_message", "fault_details", "fault_at", "server_group_id",
+    "disk_gb", "ephemeral_gb", "swap_mb", "access_ip_v4", "access_ip_v6", "disk_config", "locked_by", "locked_reason",
+    "description", "availability_zone", "pinned_zone", "config_drive", "key_name", "task_state", "vm_state",
+    "power_state", "hostname", "host_id", "fault_code", "fault_message", "fault_details", "server_group_id",
 )  # fmt: skip
+TIMES = ("created", "updated", "launched", "terminated", "fault")
 FOR_OPERATORS = ("launch_index", "reservation_id", "root_device_name", "user_data")
 GROUPS_FRESH_S = 5.0
-_as_text = {f"{name}_json": Cast(F(name), TextField()) for name in JSON}
+_SERVER, _PROJECT = "the server", "the project"
+_AS_TEXT = {f"{name}_json": Cast(F(name), TextField()) for name in JSON} | {
+    f"{name}_text": Cast(F(f"{name}_at"), TextField()) for name in TIMES
+}
 _group_names: dict[str, str] = {}
 _groups_read_at = float("-inf")
 
@@ -41,9 +49,9 @@ def brief(rows: QuerySet[Instance]) -> list[Any]:
 
 
 def full(rows: QuerySet[Instance], *, for_operators: bool) -> list[Any]:
-    """Everything an answer may show. JSON columns come as text, under ``…_json``."""
+    """Everything an answer may show; JSON as text under ``…_json``, times under ``…_text``."""
     columns = (*PLAIN, *FOR_OPERATORS) if for_operators else PLAIN
-    return list(rows.annotate(**_as_text).values_list(*columns, *_as_text, named=True))
+    return list(rows.annotate(**_AS_TEXT).values_list(*columns, *_AS_TEXT, named=True))
 
 
 def named_groups(rows: Iterable[Any]) -> dict[str, str]:
@@ -94,13 +102,29 @@ def audience(actor: Actor, version: Version, rows: Sequence[Any], *, in_groups: 
     )
 
 
+@lru_cache(maxsize=8)
+def _statement(is_admin: bool, for_operators: bool) -> tuple[str, tuple[Any, ...], Any]:
+    """SQL of one server for a kind of actor, its parameters with marks to fill in, and the row's type.
+
+    Compiling fifty columns anew costs three times what the database needs to find them.
+    """
+    stranger = Actor(user_id="", project_id=_PROJECT, roles=frozenset({"admin"} if is_admin else ()))
+    columns = (*PLAIN, *FOR_OPERATORS) if for_operators else PLAIN
+    rows = Instance.objects.for_actor(stranger).alive().filter(id=_SERVER).order_by()
+    sql, params = rows.annotate(**_AS_TEXT).values_list(*columns, *_AS_TEXT).query.sql_with_params()
+    return sql, params, namedtuple("Row", (*columns, *_AS_TEXT))._make
+
+
 def one(actor: Actor, server_id: str) -> Any:
     """A living server that the actor may see, with every column. Raises InstanceNotFound."""
-    rows = Instance.objects.for_actor(actor).alive().filter(id=server_id)
-    found = full(rows, for_operators=server_shapes.sees_hosts(actor))
-    if not found:
+    sql, params, make = _statement(actor.is_admin, server_shapes.sees_hosts(actor))
+    values = {_SERVER: server_id, _PROJECT: actor.project_id or "-"}
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [values[mark] for mark in params])
+        found = cursor.fetchone()
+    if found is None:
         raise InstanceNotFound(instance_id=server_id)
-    return found[0]
+    return make(found)
 
 
 def shown(actor: Actor, version: Version, server_id: str) -> dict[str, Any]:

@@ -46,6 +46,11 @@ def info(path: Path, disk_format: str) -> dict[str, object]:
     return found
 
 
+def start_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(4096)
+
+
 def test_a_root_disk_is_an_overlay_that_names_the_format_below(host: Host) -> None:
     image = host.images.add(b"\1" * MIB)
     spec = host.make(build.root(image))
@@ -80,9 +85,9 @@ def test_ephemeral_and_swap_disks_are_formatted_and_take_no_space(host: Host) ->
     ephemeral, swap = host.disks.path(spec.id, "vdb"), host.disks.path(spec.id, "vdc")
 
     assert (ephemeral.stat().st_size, swap.stat().st_size) == (2**30, 64 * MIB)
-    assert ephemeral.stat().st_blocks * 512 < 64 * MIB
-    assert swap.read_bytes()[4086:4096] == b"SWAPSPACE2"
-    assert b"ephemeral0" in ephemeral.read_bytes()[1024:2048]
+    assert ephemeral.stat().st_blocks * 512 < 8 * MIB
+    assert start_of(swap)[4086:4096] == b"SWAPSPACE2"
+    assert b"ephemeral0" in start_of(ephemeral)[1024:2048]
 
 
 def test_a_made_disk_is_never_made_again(host: Host) -> None:
@@ -93,7 +98,7 @@ def test_a_made_disk_is_never_made_again(host: Host) -> None:
 
     host.disks.make(spec, host.cache)
 
-    assert path.read_bytes()[:8] == b"precious"
+    assert start_of(path)[:8] == b"precious"
 
 
 def test_a_format_once_recorded_stays(host: Host, tmp_path: Path) -> None:

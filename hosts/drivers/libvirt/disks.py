@@ -22,6 +22,9 @@ from hosts.drivers.libvirt.image_cache import ImageCache, virtual_bytes
 from hosts.drivers.specs import DiskSpec, GuestSpec, ImageSpec
 
 
+LAZY = "nodiscard,lazy_itable_init=1,lazy_journal_init=1"  # a fresh file is zeros already: 0.7 MB instead of 33
+
+
 class DiskRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a disk is, for the whole of its life."""
 
@@ -142,7 +145,7 @@ class Disks:
         if disk.role == "swap":
             _run(["mkswap", "--", str(part)])
         elif disk.role == "ephemeral" and self._ephemeral_format == "ext4":
-            _run(["mkfs.ext4", "-q", "-F", "-L", f"ephemeral{disk.index}", "--", str(part)])
+            _run(["mkfs.ext4", "-q", "-F", "-E", LAZY, "-L", f"ephemeral{disk.index}", "--", str(part)])
 
 
 def _plan(disk: DiskSpec, cache: ImageCache) -> DiskRecord:

@@ -57,7 +57,8 @@ def place(operation_id: str, attempt: int) -> bool:
     except service.NoLongerWanted:
         return False
     except service.NoValidHost as verdict:
-        refuse(operation, instance, str(verdict))
+        before = operation.args.get("last_fault")
+        refuse(operation, instance, f"{verdict} The last host said: {before}" if before else str(verdict))
     except CloudError as problem:  # the address or port was taken between request and placement
         refuse(operation, instance, str(problem), problem.status)
     return True
@@ -121,7 +122,7 @@ def end(operation: Operation) -> None:
         if instance is None:
             return
         report = Report("failed", fault=fault)
-        if operation.verb == Create.verb and operation.queue == CONTROL:
+        if operation.verb == Create.verb:  # not to be tried on the next host: it may kill that one's worker too
             Create.refuse(operation, instance, fault)
         else:
             ACTIONS[operation.verb].fail(operation, instance, report)

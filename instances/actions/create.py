@@ -187,10 +187,11 @@ class Create(Action):
 
     @classmethod
     def refuse(cls, operation: Operation, instance: Instance, fault: str, details: str = "", code: int = 500) -> None:
-        """No host, or none left to try: ERROR with a fault that says why; nothing is held but the quota."""
+        """No host, none left to try, or out of time: ERROR with a fault that says why; nothing is held but the quota."""
         report = Report("failed", code=code, fault=fault, details=details)
         if engine.close(operation, State.FAILED, fault_code=code, fault=fault, details=details):
             networks.release(instance.id)
+            claims.release(instance.id)
             cls.settle(
                 operation,
                 instance,
@@ -224,7 +225,7 @@ class Create(Action):
             fault = f"Build of instance {instance.id} failed on {len(tried)} hosts: {report.fault}"
             cls.refuse(operation, instance, fault, report.details)
             return
-        if dispatch.to_control(operation, args={**operation.args, "tried": tried}, details=report.details):
+        if dispatch.to_control(operation, args={**operation.args, "tried": tried, "last_fault": report.fault[:200]}, details=report.details):
             Instance.objects.filter(id=instance.id, open_operation=operation.id).update(
                 **instance.cache_for(operation, host_id=None)
             )

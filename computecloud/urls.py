@@ -11,5 +11,7 @@ urlpatterns = [
     path("network/", include("integrations.networks.api.urls")),
     path("compute/", include("instances.api.urls")),
     path("placement/", include("hosts.api.placement.urls")),
+    path("api/v1/", include("computecloud.urls_native")),
+    path("dashboard/", include("dashboard.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -13,9 +13,13 @@ from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
 from django.middleware.security import SecurityMiddleware
 
+from computecloud.http.pages import AdminDoorMiddleware, PageHeadersMiddleware
+
 Handler = Callable[[HttpRequest], HttpResponse]
 CHAIN: tuple[Any, ...] = (
     SecurityMiddleware,
+    PageHeadersMiddleware,
+    AdminDoorMiddleware,
     SessionMiddleware,
     CsrfViewMiddleware,
     AuthenticationMiddleware,

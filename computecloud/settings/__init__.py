@@ -10,6 +10,7 @@ import dj_database_url
 from computecloud.celery import app as celery_app
 from computecloud.conf import conf
 from computecloud.core import logs
+from dashboard.theme import UNFOLD as THEME_SETTINGS
 
 __all__ = ["celery_app"]  # every process that has settings publishes through this application
 
@@ -64,6 +65,7 @@ WSGI_APPLICATION = "computecloud.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "dashboard" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -116,10 +118,16 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
 }
 
+UNFOLD = THEME_SETTINGS
+
 STATIC_URL = "/static/"
 STATIC_ROOT = str(Path(CONF.state_dir) / "static")
 
 SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = 8 * 3600
+SESSION_COOKIE_NAME = "computecloud_session"
+CSRF_COOKIE_HTTPONLY = True
+SECURE_HSTS_SECONDS = 365 * 86400 if CONF.public_url.startswith("https:") else 0
 SESSION_COOKIE_SAMESITE = "Strict"
 SESSION_COOKIE_SECURE = CONF.public_url.startswith("https:")
 CSRF_COOKIE_SAMESITE = "Strict"

@@ -8,9 +8,10 @@ from django.http import HttpRequest
 
 from computecloud.core.actor import Actor
 from computecloud.core.errors import Unauthorized
+from computecloud.http.clients import address_of
 from integrations.identity.catalog import catalog
 from integrations.identity.grants import is_cloud_admin
-from integrations.identity.login import address_of, check_password
+from integrations.identity.login import check_password
 from integrations.identity.models import DEFAULT_DOMAIN_ID, Project, User
 from integrations.identity.passwords import LONGEST
 from integrations.identity.tokens import actor_for, purge_expired

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from django.http import HttpRequest
 
 from computecloud.core.clock import utcnow
 from computecloud.core.errors import Unauthorized
@@ -18,7 +17,6 @@ from integrations.identity.throttle import THROTTLE
 from integrations.identity.tokens import Checked, issue, look_up
 
 log = structlog.get_logger(__name__)
-_LOCAL = ("127.0.0.1", "::1", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +27,6 @@ class Proven:
     methods: list[str]
     parent: Checked | None = None
     application_credential: ApplicationCredential | None = None
-
-
-def address_of(request: HttpRequest | None) -> str:
-    """The client's address. X-Forwarded-For is believed from our own front on this machine only, its last entry."""
-    if request is None:
-        return ""
-    peer = str(request.META.get("REMOTE_ADDR") or "")
-    forwarded = request.headers.get("X-Forwarded-For", "")
-    if forwarded and peer in _LOCAL:
-        return forwarded.rsplit(",", 1)[-1].strip()[:64]
-    return peer
 
 
 def _find_user(wish: dict[str, Any]) -> tuple[User | None, str]:

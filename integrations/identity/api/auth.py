@@ -9,13 +9,14 @@ from django.http import HttpResponse
 
 from computecloud.core.errors import Unauthorized
 from computecloud.http.answers import answer, empty
+from computecloud.http.clients import address_of
 from computecloud.http.views import ServiceViewSet, accepts
 from integrations.identity import grants, tokens
 from integrations.identity.api import lists, schemas, shapes
 from integrations.identity.authority import reads_all
 from integrations.identity.catalog import catalog
 from integrations.identity.errors import ActionForbidden, TokenNotFound
-from integrations.identity.login import address_of, log_in
+from integrations.identity.login import log_in
 from integrations.identity.models import ApplicationCredential, Assignment, Domain, Project
 from integrations.identity.tokens import Checked
 

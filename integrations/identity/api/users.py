@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 from django.http import HttpResponse
 
 from computecloud.http.answers import answer, empty
+from computecloud.http.clients import address_of
 from computecloud.http.views import ServiceViewSet, accepts, query
 from integrations.identity.actions import groups as group_actions
 from integrations.identity.actions import users as actions
 from integrations.identity.api import lists, schemas, shapes
 from integrations.identity.authority import found, readable, writable
 from integrations.identity.errors import EntityNotFound
-from integrations.identity.login import address_of
 from integrations.identity.models import Group, GroupMember, User
 
 

@@ -1,0 +1,11 @@
+"""The app's registration with Django."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class DashboardConfig(AppConfig):
+    name = "dashboard"
+    label = "dashboard"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -21,7 +21,6 @@ from hosts.drivers.libvirt import files, qemu_img
 from hosts.drivers.libvirt.image_cache import ImageCache, virtual_bytes
 from hosts.drivers.specs import DiskSpec, GuestSpec, ImageSpec
 
-
 LAZY = "nodiscard,lazy_itable_init=1,lazy_journal_init=1"  # a fresh file is zeros already: 0.7 MB instead of 33
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from django.db.models import F, Model, Q, QuerySet
+from django.db.models import F, Model, Q, QuerySet, Subquery
 
 from computecloud.conf import conf
 from computecloud.core.errors import Invalid
@@ -39,6 +40,15 @@ def _after(key: str, direction: str, value: Any) -> Q:
     return Q(**{f"{key}__lt": value}) | Q(**{f"{key}__isnull": True})
 
 
+def _stored(marker: Model, key: str) -> Any:
+    """What a later row is compared with. A time is read by the database itself: SQLite keeps text, and writes the times
+    of its own clock with fewer digits than ours, so that a row would come after itself."""
+    value = getattr(marker, key)
+    if isinstance(value, datetime):
+        return Subquery(type(marker)._base_manager.filter(pk=marker.pk).values(key)[:1])
+    return value
+
+
 def keyset(
     queryset: QuerySet[M], sort: Sequence[tuple[str, str]], marker: M | None = None, limit: int | None = None
 ) -> QuerySet[M]:
@@ -50,7 +60,7 @@ def keyset(
         later = Q(pk__in=[])
         equal = Q()
         for key, direction in sort:
-            value = getattr(marker, key)
+            value = _stored(marker, key)
             later |= equal & _after(key, direction, value)
             equal &= Q(**{key: value}) if value is not None else Q(**{f"{key}__isnull": True})
         queryset = queryset.filter(later)

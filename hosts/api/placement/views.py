@@ -17,9 +17,9 @@ from computecloud.http.services import BY_NAME
 from computecloud.http.views import ServiceViewSet, query
 from hosts.api.placement import allocations, providers, shapes, wishes
 
-TEXT = {"type": "string", "maxLength": 4096}
-UUID = {"type": "string", "pattern": "^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$"}
-WHOLE = {"type": "string", "pattern": "^[1-9][0-9]{0,9}$"}
+TEXT: dict[str, Any] = {"type": "string", "maxLength": 4096}
+UUID: dict[str, Any] = {"type": "string", "pattern": "^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$"}
+WHOLE: dict[str, Any] = {"type": "string", "pattern": "^[1-9][0-9]{0,9}$"}
 OF_PROVIDERS = {"name": TEXT, "uuid": UUID, "member_of": TEXT, "resources": TEXT, "in_tree": UUID, "required": TEXT}
 OF_PROVIDERS_SINCE = {"member_of": (1, 3), "resources": (1, 4), "in_tree": (1, 14), "required": (1, 18)}
 OF_CANDIDATES_SINCE = {"required": (1, 17), "member_of": (1, 21), "in_tree": (1, 31), "limit": (1, 16)}

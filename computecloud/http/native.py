@@ -1,0 +1,99 @@
+"""What every resource of our own API (/api/v1) shares: reading, filters by django-filter, pages by marker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django.db.models import Model, QuerySet
+from django.http import HttpResponse
+from django.utils.encoding import force_str
+from rest_framework.pagination import BasePagination
+from rest_framework.viewsets import GenericViewSet
+
+from computecloud.core.errors import Invalid, NotFound
+from computecloud.http.answers import answer
+from computecloud.http.pagination import MAX_LIMIT, keyset, limit_of, next_link
+from computecloud.http.views import ServiceMixin
+
+DEFAULT_LIMIT = 100
+
+
+class MarkerPagination(BasePagination):
+    """``limit`` and ``marker`` (the last id of the page before); the answer names the next page's address, or null."""
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": "limit",
+                "in": "query",
+                "description": "How many at most.",
+                "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+            },
+            {
+                "name": "marker",
+                "in": "query",
+                "description": "The id of the last row of the page before.",
+                "schema": {"type": "string"},
+            },
+        ]
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "required": ["items", "next"],
+            "properties": {
+                "items": schema,
+                "next": {"type": "string", "format": "uri", "nullable": True, "description": "The next page."},
+            },
+        }
+
+
+class ReadViewSet(ServiceMixin, GenericViewSet[Any]):
+    """List and show. A subclass names its queryset, serializer, filters and order; unknown query names are refused."""
+
+    service = "native"
+    pagination_class = MarkerPagination
+    lookup_field = "id"
+    format_kwarg = None  # our door does not negotiate content
+    sort: ClassVar[Sequence[tuple[str, str]]] = (("created_at", "desc"), ("id", "desc"))
+
+    def visible(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows that the actor may see."""
+        return rows
+
+    def get_queryset(self) -> QuerySet[Any]:
+        rows = super().get_queryset()
+        return rows.none() if getattr(self, "swagger_fake_view", False) else self.visible(rows)
+
+    def list(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        params = request._request.GET
+        self._refuse_unknown(set(params))
+        limit = limit_of(dict(params.lists())) if "limit" in params else DEFAULT_LIMIT
+        rows = self.filter_queryset(self.get_queryset())
+        page = list(keyset(rows, self.sort, self._marker(params.get("marker")), limit + 1))
+        more = next_link(request, str(page[limit - 1].pk), limit) if len(page) > limit else None
+        return answer({"items": self.get_serializer(page[:limit], many=True).data, "next": more})
+
+    def retrieve(self, request: Any, id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        row = self.get_queryset().filter(pk=id).first()
+        if row is None:
+            raise NotFound
+        return answer(self.get_serializer(row).data)
+
+    def _marker(self, text: str | None) -> Model | None:
+        if text is None:
+            return None
+        row: Model | None = self.get_queryset().filter(pk=text).first()
+        if row is None:
+            raise Invalid("The marker names no row that you can see.")
+        return row
+
+    def _refuse_unknown(self, asked: set[str]) -> None:
+        filters = getattr(self, "filterset_class", None)
+        known = {"limit", "marker", *(filters.base_filters if filters else ())}
+        unknown = sorted(asked - known)
+        if unknown:
+            raise Invalid(
+                f"Unknown query parameter: {force_str(unknown[0])[:60]}. Known are: {', '.join(sorted(known))}."
+            )

@@ -63,7 +63,8 @@ def _nic(port: dict[str, Any], hostname: str) -> NicSpec:
     )
 
 
-def _peers(host_id: str) -> tuple[str, ...]:
+def underlay_peers(host_id: str) -> tuple[str, ...]:
+    """Addresses of all other hosts on the hosts' own network."""
     others = Host.objects.alive().exclude(id=host_id).filter(underlay_address__isnull=False)
     return tuple(str(address) for address in others.values_list("underlay_address", flat=True))
 
@@ -88,5 +89,5 @@ def guest_spec(instance: Instance, operation: Operation) -> GuestSpec:
         config_drive=drive,
         extra_specs=instance.extra_specs,
         image_properties=instance.image_properties,
-        peers=_peers(instance.host_id or "") if nics else (),
+        peers=underlay_peers(instance.host_id or "") if nics else (),
     )

@@ -10,7 +10,7 @@ import threading
 import structlog
 
 from hosts.drivers import steps as stepping
-from hosts.drivers.base import Driver
+from hosts.drivers.base import Driver, Networked
 from hosts.drivers.errors import DriverError
 from hosts.drivers.specs import GuestRef
 from tasks.agent.client import Conductor, ConductorRefused, ConductorUnreachable
@@ -54,6 +54,8 @@ class Reconciler:
             )
         )
         self._seen_once.add(host_id)
+        if isinstance(driver, Networked):
+            driver.sync_peers(answer.peers)
         for guest_id in answer.unknown:
             log.warning("a guest that no row knows is left alone", host=host_id, guest=guest_id)
         gone = {bell.id: bell.attempt for bell in answer.gone}

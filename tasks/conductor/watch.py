@@ -9,7 +9,9 @@ from computecloud.core.actor import SYSTEM
 from hosts.drivers.specs import PowerState
 from instances.actions.power import Start
 from instances.models import Instance
+from instances.spec import underlay_peers
 from instances.states import VmState
+from integrations.networks import facade as networks
 from operations.models import Event
 from tasks.conductor import wire
 
@@ -60,7 +62,7 @@ def _judge(asked: wire.Observe) -> wire.ObserveAnswer:
     """A leftover may go when its row says so: deleted and its delete over, or owned by another host under a newer epoch."""
     suspects = set(asked.leftovers) | {guest.id for guest in asked.guests}
     if not suspects:
-        return wire.ObserveAnswer()
+        return wire.ObserveAnswer(peers=_peers(asked.host_id))
     epochs = {guest.id: guest.epoch for guest in asked.guests}
     rows = {row.id: row for row in Instance.objects.filter(id__in=suspects)}
     gone, unknown = [], []
@@ -72,9 +74,17 @@ def _judge(asked: wire.Observe) -> wire.ObserveAnswer:
             continue
         elif row.deleted_at is not None or row.owner_epoch > epochs.get(suspect, -1) or _is_homeless(row):
             gone.append(wire.Bell(suspect, row.owner_epoch))
-    return wire.ObserveAnswer(gone, unknown)
+    return wire.ObserveAnswer(gone, unknown, _peers(asked.host_id))
 
 
 def _is_homeless(row: Instance) -> bool:
     """It has no host and none is being found: nothing of it may be anywhere."""
     return row.host_id is None and row.open_operation is None
+
+
+def _peers(host_id: str) -> dict[str, list[str]]:
+    """Every other host is a peer of every network that this one carries: a guest may appear there at any moment."""
+    others = [str(address) for address in underlay_peers(host_id)]
+    if not others:
+        return {}
+    return {network.network_id: others for network in networks.host_networks(host_id)}

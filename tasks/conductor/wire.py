@@ -137,10 +137,14 @@ class Observe(msgspec.Struct, frozen=True):
 
 
 class ObserveAnswer(msgspec.Struct, frozen=True):
-    """``gone``: leftovers whose rows say deleted or owned elsewhere, for removal at the second sighting."""
+    """``gone``: leftovers whose rows say deleted or owned elsewhere, for removal at the second sighting.
+
+    ``peers``: network id → underlay addresses of the hosts that its frames are flooded to.
+    """
 
     gone: list[Bell] = []
     unknown: list[str] = []
+    peers: dict[str, list[str]] = {}
 
 
 class Enrol(msgspec.Struct, frozen=True):

@@ -13,6 +13,9 @@ from instances.api.hosts import HostViewSet
 from instances.api.hypervisors import HypervisorViewSet
 from instances.api.keypairs import KeyPairViewSet
 from instances.api.limits import LimitsViewSet
+from instances.api.proxies_groups import SecurityGroupRuleViewSet, SecurityGroupViewSet
+from instances.api.proxies_images import ImageMetadataViewSet, ImageViewSet
+from instances.api.proxies_networks import NetworkViewSet, TenantNetworkViewSet
 from instances.api.quotas import QuotaClassViewSet, QuotaSetViewSet
 from instances.api.root import VersionViewSet
 from instances.api.server_groups import ServerGroupViewSet
@@ -84,5 +87,30 @@ urlpatterns = [
     path("v2.1/os-simple-tenant-usage/<str:project_id>", UsageViewSet.as_view({"get": "retrieve"})),
     path("v2.1/os-instance_usage_audit_log", AuditLogViewSet.as_view({"get": "list"})),
     path("v2.1/os-instance_usage_audit_log/<str:before>", AuditLogViewSet.as_view({"get": "retrieve"})),
+    path("v2.1/os-security-groups", SecurityGroupViewSet.as_view({"get": "list", "post": "create"})),
+    path(
+        "v2.1/os-security-groups/<str:group_id>",
+        SecurityGroupViewSet.as_view({"get": "retrieve", "put": "update", "delete": "destroy"}),
+    ),
+    path("v2.1/os-security-group-rules", SecurityGroupRuleViewSet.as_view({"post": "create"})),
+    path("v2.1/os-security-group-rules/<str:rule_id>", SecurityGroupRuleViewSet.as_view({"delete": "destroy"})),
     *gone.urlpatterns,
+    path("v2.1/os-networks", NetworkViewSet.as_view({"get": "list", "post": "removed"})),
+    path("v2.1/os-networks/<str:network_id>", NetworkViewSet.as_view({"get": "retrieve", "delete": "removed"})),
+    path("v2.1/os-tenant-networks", TenantNetworkViewSet.as_view({"get": "list", "post": "removed"})),
+    path(
+        "v2.1/os-tenant-networks/<str:network_id>",
+        TenantNetworkViewSet.as_view({"get": "retrieve", "delete": "removed"}),
+    ),
+    path("v2.1/images", ImageViewSet.as_view({"get": "list"})),
+    path("v2.1/images/detail", ImageViewSet.as_view({"get": "list_detail"})),
+    path("v2.1/images/<str:image_id>", ImageViewSet.as_view({"get": "retrieve", "delete": "destroy"})),
+    path(
+        "v2.1/images/<str:image_id>/metadata",
+        ImageMetadataViewSet.as_view({"get": "list", "post": "create", "put": "replace"}),
+    ),
+    path(
+        "v2.1/images/<str:image_id>/metadata/<str:key>",
+        ImageMetadataViewSet.as_view({"get": "retrieve", "put": "update", "delete": "destroy"}),
+    ),
 ]

@@ -5,6 +5,7 @@ All methods are local: they run inside the caller's transaction and talk to noth
 
 from __future__ import annotations
 
+from integrations.networks.errors import OverQuota
 from integrations.networks.hosts_view import (
     addresses_of,
     host_networks,
@@ -48,6 +49,7 @@ __all__ = [
     "HostNetwork",
     "NetworkInfo",
     "NetworkWish",
+    "OverQuota",
     "PortInfo",
     "PortPlan",
     "RuleInfo",

@@ -44,6 +44,8 @@ def _python_environment(config: Path, *more: Path) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "computecloud.settings",
         "PYTHONPATH": str(CHECKOUT),
         "PYTHONUNBUFFERED": "1",
+        # Docstrings are a fifteenth of a process's memory. Only the API serves text made from them.
+        "PYTHONOPTIMIZE": "2",
         # Memory: glibc makes an arena per thread and BLAS a buffer per core otherwise.
         "MALLOC_ARENA_MAX": "2",
         "OPENBLAS_NUM_THREADS": "1",
@@ -98,6 +100,8 @@ def console(cloud: Cloud, environment: dict[str, str]) -> list[Process]:
 def services(cloud: Cloud, network_address: str | None) -> list[Process]:
     """Everything but the hosts: see the table in docs/explanation about the parts that run."""
     environment = _python_environment(cloud.config_file)
+    # The web half (admin, pages, API documents) is loaded by the API alone.
+    inner = environment | {"COMPUTECLOUD_ROLE": "conductor"}
     # Beat and Flower know tasks by name only: without Django they need half the memory.
     watching = environment | {"COMPUTECLOUD_ROLE": "monitor", "DJANGO_SETTINGS_MODULE": ""}
     conductor_address = network_address or "127.0.0.1"
@@ -107,20 +111,20 @@ def services(cloud: Cloud, network_address: str | None) -> list[Process]:
         Process(
             "api",
             _granian("computecloud.wsgi:application", "wsgi", 4, "--socket", f"{cloud.run}/api.sock"),
-            environment,
+            environment | {"PYTHONOPTIMIZE": ""},
             order=20,
         ),
         Process(
             "conductor",
             _granian("computecloud.wsgi_conductor:application", "wsgi", 4,
                      "--address", conductor_address, "--port", str(conductor_port)),
-            environment | {"COMPUTECLOUD_ROLE": "conductor"},
+            inner,
             order=20,
         ),
         Process(
             "control",
             _task_process("worker", "--name", "control@cloud", "--queues", "control", "--threads", "4"),
-            environment,
+            inner,
             order=30,
             stop_wait_s=45,
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -184,7 +184,10 @@ class Plumbing:
     def _ensure_dhcp(self, network: NetworkSpec, seen: dict[str, Link]) -> None:
         server = DhcpServer(network.id, self._records.state_dir)
         if network.dhcp_address is not None:
-            server.ensure(network, self._records.ports(network.id), seen)
+            ports = self._records.ports(network.id)
+            # A spec may name only the subnets of the guest that it came with.
+            cidrs = {*network.cidrs, *(fixed.cidr for nic in ports for fixed in nic.fixed_ips)}
+            server.ensure(replace(network, cidrs=tuple(sorted(cidrs))), ports, seen)
         else:
             server.remove()
 

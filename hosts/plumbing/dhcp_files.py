@@ -36,8 +36,8 @@ def configuration(network: NetworkSpec, folder: Path, user: str) -> str:
     ]
     cidrs = [names.checked_cidr(cidr) for cidr in network.cidrs if names.is_ipv4(cidr)]
     lines += [f"dhcp-range={cidr.network_address},static,{cidr.netmask},{LEASE_S}s" for cidr in cidrs]
-    own = own_cidr(network)
-    lines += [f"shared-network={DEVICE},{cidr.network_address}" for cidr in cidrs if str(cidr) != own]
+    address, own = names.checked_address(network.dhcp_address or ""), own_cidr(network)
+    lines += [f"shared-network={address},{cidr.network_address}" for cidr in cidrs if str(cidr) != own]
     return "\n".join(lines) + "\n"
 
 

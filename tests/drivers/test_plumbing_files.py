@@ -90,8 +90,8 @@ def test_each_subnet_has_a_range_and_other_subnets_share_the_device() -> None:
     text = dhcp_files.configuration(replace(NETWORK, cidrs=("10.0.0.0/24", "10.1.0.0/16")), Path("/run/x"), "nobody")
     assert "dhcp-range=10.0.0.0,static,255.255.255.0,86400s\n" in text
     assert "dhcp-range=10.1.0.0,static,255.255.0.0,86400s\n" in text
-    assert "shared-network=dhcp0,10.1.0.0\n" in text
-    assert "shared-network=dhcp0,10.0.0.0\n" not in text
+    assert "shared-network=10.0.0.2,10.1.0.0\n" in text
+    assert "shared-network=10.0.0.2,10.0.0.0\n" not in text
 
 
 def test_device_names_are_short_and_told_apart() -> None:

@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -222,6 +222,19 @@ def test_a_tenant_network_like_the_underlay_harms_no_host_and_guests_do_not_reac
     guest.ask("ip", "neigh", "replace", one.host.address, "lladdr", bridge_mac, "dev", "eth0")
     assert not guest.reaches(one.host.address)  # even when it is sent straight to the bridge
     guest.end()
+
+
+def test_ports_of_two_subnets_of_a_network_are_both_served(sides: tuple[Side, Side]) -> None:
+    one, _two = sides
+    net = network()
+    a, b = nic(net, 11), nic(replace(net, cidrs=("10.44.0.0/16",)), 12)  # specs name the subnets of their guest only
+    one.plug(a, [])
+    one.plug(b, [])
+    first, second = one.guest(a), one.guest(b)
+    assert second.dhcp().startswith("10.44.0.12/16 ")
+    assert first.dhcp().startswith("10.9.0.11/24 ")
+    first.end()
+    second.end()
 
 
 def test_an_address_given_to_another_port_is_served_at_once(sides: tuple[Side, Side]) -> None:

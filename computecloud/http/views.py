@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from rest_framework.request import Request
@@ -22,8 +23,8 @@ class ServiceMixin:
 
     service: ClassVar[str] = "native"
     policy: ClassVar[dict[str, str]] = {}
-    authentication_classes: ClassVar[tuple[type, ...]] = ()
-    permission_classes: ClassVar[tuple[type, ...]] = ()
+    authentication_classes: Sequence[Any] = ()
+    permission_classes: Sequence[Any] = ()
     actor: Actor
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:

@@ -32,7 +32,7 @@ class HostSerializer(serializers.ModelSerializer[Host]):
 
     is_up = serializers.BooleanField(read_only=True, help_text="Heard of within its lease, and not forced down.")
     availability_zone = serializers.SerializerMethodField()
-    aggregates = serializers.SlugRelatedField(many=True, read_only=True, slug_field="name")
+    aggregates: Any = serializers.SlugRelatedField(many=True, read_only=True, slug_field="name")
     machine_types = serializers.ListField(child=serializers.CharField(), read_only=True)
     traits = serializers.ListField(child=serializers.CharField(), read_only=True)
     underlay_address = serializers.CharField(read_only=True, allow_null=True)

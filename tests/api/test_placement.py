@@ -189,7 +189,17 @@ def test_classes_and_traits(cloud: Cloud, hosts: list[Host]) -> None:
     assert {"VCPU", "MEMORY_MB", "DISK_GB"} <= {one["name"] for one in classes}
     assert shown(cloud.as_admin, "/resource_classes/VCPU")["name"] == "VCPU"
     assert ask(cloud.as_admin, "/resource_classes/CUSTOM_X").status_code == 404
-    assert shown(cloud.as_admin, "/traits")["traits"] == ["COMPUTE_NODE", "HW_CPU_X86_VMX"]
-    assert shown(cloud.as_admin, "/traits?name=startswith:HW")["traits"] == ["HW_CPU_X86_VMX"]
+    own = Host.objects.get(name="one")
+    own.traits = [*own.traits, "CUSTOM_GOLD"]
+    own.save()
+    every = shown(cloud.as_admin, "/traits")["traits"]
+    assert {"COMPUTE_NODE", "CUSTOM_GOLD", "HW_CPU_X86_AVX512F"} <= set(every) and every == sorted(every)
+    associated = shown(cloud.as_admin, "/traits?associated=true")["traits"]
+    assert associated == ["COMPUTE_NODE", "CUSTOM_GOLD", "HW_CPU_X86_VMX"]
+    assert "COMPUTE_NODE" not in shown(cloud.as_admin, "/traits?associated=false")["traits"]
+    assert shown(cloud.as_admin, "/traits?name=startswith:CUSTOM")["traits"] == ["CUSTOM_GOLD"]
+    assert shown(cloud.as_admin, "/traits?name=in:CUSTOM_GOLD,X")["traits"] == ["CUSTOM_GOLD"]
+    for query in ("name=CUSTOM_GOLD", "associated=x", "x=y"):
+        assert ask(cloud.as_admin, f"/traits?{query}").status_code == 400
     assert ask(cloud.as_admin, "/traits/COMPUTE_NODE").status_code == 204
     assert ask(cloud.as_admin, "/traits/CUSTOM_X").status_code == 404

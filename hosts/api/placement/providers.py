@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import os_resource_classes
+import os_traits
+
 from computecloud.core.errors import NotFound
 from hosts.models import AggregateHost, Host, Inventory
 
-STANDARD_CLASSES = (
-    "VCPU", "MEMORY_MB", "DISK_GB", "PCI_DEVICE", "SRIOV_NET_VF", "NUMA_SOCKET", "NUMA_CORE", "NUMA_THREAD",
-    "NUMA_MEMORY_MB", "IPV4_ADDRESS", "VGPU", "VGPU_DISPLAY_HEAD", "NET_BW_EGR_KILOBIT_PER_SEC",
-    "NET_BW_IGR_KILOBIT_PER_SEC", "PCPU", "MEM_ENCRYPTION_CONTEXT", "FPGA", "PGPU",
-    "NET_PACKET_RATE_KILOPACKET_PER_SEC", "NET_PACKET_RATE_EGR_KILOPACKET_PER_SEC",
-    "NET_PACKET_RATE_IGR_KILOPACKET_PER_SEC",
-)  # fmt: skip
+STANDARD_CLASSES: tuple[str, ...] = tuple(os_resource_classes.STANDARDS)
+STANDARD_TRAITS: frozenset[str] = frozenset(os_traits.get_traits())
 
 
 class ProviderNotFound(NotFound):
@@ -87,9 +85,9 @@ def resource_classes() -> list[str]:
     return [*STANDARD_CLASSES, *sorted(found - set(STANDARD_CLASSES))]
 
 
-def traits() -> list[str]:
+def traits() -> set[str]:
     """Every trait that some host has."""
     found: set[str] = set()
     for of_host in Host.objects.alive().values_list("traits", flat=True):
         found |= set(of_host)
-    return sorted(found)
+    return found

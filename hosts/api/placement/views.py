@@ -176,32 +176,39 @@ class ResourceClassViewSet(PlacementViewSet):
 
 
 class TraitViewSet(PlacementViewSet):
-    """/traits: those that some host has."""
+    """/traits: the standard names, and those that hosts have besides."""
 
     policy = {"list": "placement:traits:list", "retrieve": "placement:traits:show"}
 
     @available(since="1.6")
     @query({"name": TEXT, "associated": {"type": "string"}}, strict_since="always")
     def list(self, request: Any, params: dict[str, list[str]]) -> HttpResponse:
-        found = providers.traits()
-        text = params.get("name", [""])[-1]
-        if text.startswith("in:"):
-            found = [name for name in found if name in text[3:].split(",")]
-        elif text.startswith("startswith:"):
-            found = [name for name in found if name.startswith(text.partition(":")[2])]
-        elif text:
-            raise Invalid(
-                "Badly formatted name parameter. Expected name query string parameter in form: ?name=[in|startswith]"
-            )
-        if params.get("associated", ["true"])[-1].lower() == "false":
-            found = []
-        return answer({"traits": found})
+        associated = providers.traits()
+        found = associated | providers.STANDARD_TRAITS
+        if "associated" in params:
+            found = associated if _truth(params["associated"][-1]) else found - associated
+        return answer({"traits": sorted(name for name in found if _named(name, params.get("name", [""])[-1]))})
 
     @available(since="1.6")
     def retrieve(self, request: Any, name: str) -> HttpResponse:
-        if name not in providers.traits():
+        if name not in providers.STANDARD_TRAITS and name not in providers.traits():
             raise NotFound(f"No such trait(s): {name[:255]}.")
         return empty(204)
+
+
+def _truth(text: str) -> bool:
+    word = text.lower()
+    if word not in ("true", "false"):
+        raise Invalid(f"The query parameter 'associated' only accepts 'true' or 'false', got: {text[:60]}")
+    return word == "true"
+
+
+def _named(name: str, wanted: str) -> bool:
+    """``in:A,B`` or ``startswith:A``; nothing wanted is everything."""
+    kind, _, rest = wanted.partition(":")
+    if kind not in ("", "in", "startswith"):
+        raise Invalid("Badly formatted name parameter. Expected ?name=[in|startswith]:[name1,name2|prefix]")
+    return not wanted or (name in rest.split(",") if kind == "in" else name.startswith(rest))
 
 
 def _refuse_newer(params: Any, since: dict[str, tuple[int, int]], version: tuple[int, int]) -> None:

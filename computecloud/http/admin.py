@@ -38,6 +38,15 @@ class ReadOnly:
         return [*given, *secret]
 
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """What the page says itself, and every column: those that no form could edit are shown too."""
+        model: Any = self.model  # type: ignore[attr-defined]
+        hidden = self.get_exclude(request, obj)
+        given = [name for name in getattr(self, "readonly_fields", ()) if isinstance(name, str)]
+        columns = [field.name for field in model._meta.concrete_fields if field.name not in hidden]
+        return [*given, *(name for name in columns if name not in given)]
+
+
 class ReadOnlyAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]  # the theme is untyped
     """A page to look at rows. Lists count nothing twice and show fifty at a time."""
 

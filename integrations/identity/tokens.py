@@ -231,6 +231,12 @@ def revoke(token_id: str) -> None:
     forget_cached()
 
 
+def revoke_all(user_id: str) -> None:
+    """End all tokens of a user."""
+    Token.objects.filter(user_id=user_id).delete()
+    forget_cached()
+
+
 def purge_expired() -> int:
     """Delete tokens past their end; returns how many. Called by beat."""
     deleted, _ = Token.objects.filter(expires_at__lt=utcnow()).delete()

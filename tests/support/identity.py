@@ -23,7 +23,7 @@ def project_scope(name: str) -> dict[str, Any]:
 
 
 class World:
-    """A bootstrapped cloud: admin (admin of project admin), ann (member of red), bob (member of blue), eve (nothing)."""
+    """A bootstrapped cloud: admin, ann (member of red), bob (member of blue), eve (nothing)."""
 
     def __init__(self) -> None:
         self.anonymous = Person(None)

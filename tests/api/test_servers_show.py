@@ -46,13 +46,12 @@ def show(person: Any, server: Instance, version: str = "2.1") -> dict[str, Any]:
     return shown
 
 
-@pytest.mark.parametrize("version", ["2.1", "2.8", "2.9", "2.18", "2.26", "2.47", "2.62", "2.72", "2.89", "2.99", "2.104"])
-def test_a_member_sees_the_fields_of_the_version_and_no_others(cloud: Cloud, version: str) -> None:
+@pytest.mark.parametrize("minor", [1, 8, 9, 18, 26, 47, 62, 72, 89, 99, 104])
+def test_a_member_sees_the_fields_of_the_version_and_no_others(cloud: Cloud, minor: int) -> None:
     server = make_server(host=make_host())
-    number = int(version[2:])
-    expected = BASE | {name for since, name in ARRIVALS if number >= int(since[2:])}
+    expected = BASE | {name for since, name in ARRIVALS if minor >= int(since[2:])}
 
-    assert set(show(cloud.as_member, server, version)) == expected
+    assert set(show(cloud.as_member, server, f"2.{minor}")) == expected
 
 
 @pytest.mark.parametrize(("version", "more"), [("2.1", set()), ("2.3", FOR_OPERATORS_SINCE_2_3)])
@@ -100,12 +99,13 @@ def test_the_host_is_hidden_behind_a_digest_that_differs_between_projects(cloud:
 
 def test_addresses_appear_once_it_is_built(cloud: Cloud) -> None:
     building, built = make_server(VmState.BUILDING), make_server()
+    nic = {"OS-EXT-IPS:type": "fixed", "OS-EXT-IPS-MAC:mac_addr": "fa:16:3e:00:00:01"}
 
     assert show(cloud.as_member, building)["addresses"] == {}
     assert show(cloud.as_member, built)["addresses"] == {
         "private-net": [
-            {"version": 4, "addr": "10.0.0.5", "OS-EXT-IPS:type": "fixed", "OS-EXT-IPS-MAC:mac_addr": "fa:16:3e:00:00:01"},
-            {"version": 6, "addr": "fd00::5", "OS-EXT-IPS:type": "fixed", "OS-EXT-IPS-MAC:mac_addr": "fa:16:3e:00:00:01"},
+            {"version": 4, "addr": "10.0.0.5"} | nic,
+            {"version": 6, "addr": "fd00::5"} | nic,
         ]
     }
 
@@ -143,7 +143,8 @@ def test_the_details_of_a_fault_are_for_administrators(cloud: Cloud) -> None:
 
 def test_tags_groups_and_locks(cloud: Cloud) -> None:
     group = ServerGroup.objects.create(project_id=PROJECT_A, user_id="u", name="g", policy="affinity")
-    server = make_server(server_group_id=group.id, locked_by="owner", locked_reason="backup", scheduler_hints={"a": "b"})
+    columns = {"locked_by": "owner", "locked_reason": "backup", "scheduler_hints": {"a": "b"}}
+    server = make_server(server_group_id=group.id, **columns)
     InstanceTag.objects.bulk_create([InstanceTag(instance=server, tag=tag) for tag in ("web", "blue")])
 
     shown = show(cloud.as_member, server, "2.100")

@@ -195,6 +195,10 @@ class HTTPNotFound(NotFound):
 # --- 409
 
 
+class InvalidQuotaValue(Conflict):
+    message = "Change would make usage less than 0 for the following resources: {unders}."
+
+
 class OverQuota(Conflict):
     """Neutron answers 409, not 403 as Nova does."""
 

@@ -39,8 +39,8 @@ def network(actor: Actor, network_id: str) -> NetworkInfo:
 
 
 def _networks(rows: NetworkQuerySet) -> list[NetworkInfo]:
-    columns = ("id", "name", "project_id", "shared", "is_external", "mtu")
-    found = list(rows.order_by("created_at", "id").values_list(*columns)[:MOST])
+    rows = rows.order_by("created_at", "id")
+    found = list(rows.values_list("id", "name", "project_id", "shared", "is_external", "mtu")[:MOST])
     inside: dict[str, list[str]] = defaultdict(list)
     subnets = Subnet.objects.filter(network_id__in=[row[0] for row in found])
     for network_id, subnet_id in subnets.values_list("network_id", "id"):

@@ -242,3 +242,21 @@ def test_tags_are_bounded(cloud: Cloud) -> None:
     cloud.as_member.put(path, {"tags": [f"t{n}" for n in range(50)]})
     refused(cloud.as_member.put(f"{path}/one-more"), 409, "TagLimitReached")
     assert cloud.as_member.put(f"{path}/t1").status_code == 201
+
+
+def test_a_limit_below_what_is_used_is_refused_when_asked(cloud: Cloud) -> None:
+    make_network(cloud.as_member)
+    make_network(cloud.as_member)
+    path = f"{V2}/quotas/{A}"
+    refused(cloud.as_admin.put(path, {"quota": {"network": 1, "check_limit": True}}), 409, "InvalidQuotaValue")
+    assert cloud.as_admin.get(path).json()["quota"]["network"] == 100
+    assert cloud.as_admin.put(path, {"quota": {"network": 1, "check_limit": False}}).status_code == 200
+    assert cloud.as_admin.put(path, {"quota": {"network": 1, "check_limit": True, "force": True}}).status_code == 200
+
+
+def test_a_segment_may_be_written_as_text(cloud: Cloud) -> None:
+    wanted = {"provider:network_type": "vxlan", "provider:segmentation_id": "7777"}
+    assert make_network(cloud.as_admin, **wanted)["provider:segmentation_id"] == 7777
+    for text in ("0", "x", "-1", "99999999", "16777216", 16777216):
+        answer = cloud.as_admin.post(f"{V2}/networks", {"network": {"provider:segmentation_id": text}})
+        assert answer.status_code == 400, text

@@ -38,6 +38,7 @@ EXTENSIONS: dict[str, tuple[str, str]] = {
     "port-security-groups-filtering": ("Port filtering on security groups", "Filters ports by security group."),
     "project-id": ("project_id field enabled", "Shows project_id beside tenant_id."),
     "provider": ("Provider Network", "Shows administrators a network's segment."),
+    "quota-check-limit": ("Quota engine limit check", "Refuses limits below what is used, when asked to."),
     "quotas": ("Quota management support", "Limits per project."),
     "quota_details": ("Quota details management support", "Limits and use per project."),
     "router": ("Neutron L3 Router", "Router and interface records. They route nothing yet."),

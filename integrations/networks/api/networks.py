@@ -14,9 +14,9 @@ from integrations.networks.api import schemas, shapes
 from integrations.networks.api.bodies import accepts
 from integrations.networks.api.lists import OWNED_SORT, Listing, boolean, constant, nothing, number, owned, text
 from integrations.networks.api.resource import CollectionViewSet, owner, require
-from integrations.networks.errors import NetworkNotFound
+from integrations.networks.errors import HTTPBadRequest, NetworkNotFound
 from integrations.networks.models import Network
-from integrations.networks.models.network import NetworkQuerySet
+from integrations.networks.models.network import LAST_SEGMENT, NetworkQuerySet
 
 COLUMNS = {"router:external": "is_external"}
 
@@ -70,7 +70,7 @@ class NetworksViewSet(CollectionViewSet):
         if any(value is not None for name, value in wanted.items() if name.startswith("provider:")):
             require(self.actor, "create_network:provider")
         columns = {COLUMNS.get(name, name): value for name, value in wanted.items()}
-        return networks.create(project_id, columns, wanted.get("provider:segmentation_id")).id
+        return networks.create(project_id, columns, _segment(wanted.get("provider:segmentation_id"))).id
 
     @accepts(schemas.NETWORK_UPDATE)
     @transaction.atomic
@@ -87,3 +87,11 @@ class NetworksViewSet(CollectionViewSet):
     def destroy(self, request: Any, pk: str) -> HttpResponse:
         networks.delete(self.find_own(pk))
         return empty()
+
+
+def _segment(wanted: int | str | None) -> int | None:
+    if wanted is None:
+        return None
+    if int(wanted) > LAST_SEGMENT:
+        raise HTTPBadRequest(f"Invalid input for provider:segmentation_id. Reason: it is above {LAST_SEGMENT}.")
+    return int(wanted)

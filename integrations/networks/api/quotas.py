@@ -12,7 +12,15 @@ from integrations.networks import quotas
 from integrations.networks.api import schemas
 from integrations.networks.api.bodies import accepts
 from integrations.networks.api.resource import NetworkViewSet
-from integrations.networks.errors import PolicyNotAuthorized, QuotaMissingTenant, TenantQuotaNotFound
+from integrations.networks.errors import InvalidQuotaValue, PolicyNotAuthorized, QuotaMissingTenant, TenantQuotaNotFound
+
+
+def _refuse_below_use(project_id: str, limits: dict[str, int]) -> None:
+    """After the limits are set, so that nothing is taken meanwhile; the transaction takes them back."""
+    used = quotas.used_by(project_id)
+    below = sorted(name for name, limit in limits.items() if 0 <= limit < used[name])
+    if below:
+        raise InvalidQuotaValue(unders=below)
 
 
 class QuotasViewSet(NetworkViewSet):
@@ -60,7 +68,11 @@ class QuotasViewSet(NetworkViewSet):
     @accepts(schemas.QUOTA_UPDATE)
     @transaction.atomic
     def update(self, request: Any, pk: str, body: dict[str, Any]) -> HttpResponse:
-        quotas.set_limits(pk, {name: int(body["quota"][name]) for name in quotas.RESOURCES if name in body["quota"]})
+        wanted = body["quota"]
+        limits = {name: int(wanted[name]) for name in quotas.RESOURCES if name in wanted}
+        quotas.set_limits(pk, limits)
+        if wanted.get("check_limit") and not wanted.get("force"):
+            _refuse_below_use(pk, limits)
         return answer({"quota": quotas.limits_of(pk)})
 
     @transaction.atomic

@@ -47,7 +47,12 @@ _NETWORK = {
 _PROVIDER = {
     "provider:network_type": {"enum": ["vxlan", None]},
     "provider:physical_network": {"type": "null"},
-    "provider:segmentation_id": {"type": ["integer", "null"], "minimum": 1, "maximum": 16777215},
+    "provider:segmentation_id": {
+        "type": ["integer", "string", "null"],  # the openstack command sends text
+        "minimum": 1,
+        "maximum": 16777215,
+        "pattern": "^[1-9][0-9]{0,7}$",
+    },
 }
 NETWORK_CREATE = one_or_many("network", "networks", {**_NETWORK, **OWNER, **_PROVIDER})
 NETWORK_UPDATE = one("network", _NETWORK)
@@ -173,6 +178,8 @@ QUOTA_UPDATE = one(
     {
         **dict.fromkeys(("network", "subnet", "port", "router", "security_group", "security_group_rule"), _LIMIT),
         **OWNER,
+        "check_limit": BOOLEAN,
+        "force": BOOLEAN,
     },
 )
 TAGS: Schema = {

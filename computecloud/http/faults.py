@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import PermissionDenied
-from django.db import DataError, InterfaceError, OperationalError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpResponse
 from rest_framework import exceptions as drf
 
@@ -100,6 +100,10 @@ def as_cloud_error(problem: BaseException) -> errors.CloudError:
             return errors.Forbidden()
         case DataError():
             return errors.Invalid("A value in the request is outside of what can be stored.")
+        case IntegrityError():
+            # views refuse what they can see; what is left is a race that a constraint decided at commit
+            log.warning("refused by a constraint", exc_info=problem)
+            return errors.Conflict("The request conflicts with another one made at the same time; try again.")
         case OperationalError() | InterfaceError():
             log.warning("database unavailable", error=str(problem))
             return errors.Unavailable()

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Now
+from django.db.models import TextField
+from django.db.models.functions import Cast, Now
 
 from computecloud.core.actor import Actor
 from computecloud.core.errors import Conflict, Invalid, NotFound, OverQuota
@@ -62,13 +63,13 @@ def change_metadata(
     _check_state(server, verb)
     for _ in range(TRIES):
         with transaction.atomic():
-            rows = Instance.objects.alive().filter(id=server.id)
-            seen = rows.values("metadata", "updated_at").first()
+            rows = Instance.objects.alive().filter(id=server.id).annotate(text=Cast("metadata", TextField()))
+            seen = rows.values_list("metadata", "text").first()
             if seen is None:
                 raise InstanceNotFound(instance_id=server.id)
-            wanted = change(dict(seen["metadata"]))
+            wanted = change(dict(seen[0]))
             check_metadata_size(server.project_id, len(wanted))
-            if rows.filter(updated_at=seen["updated_at"]).update(metadata=wanted, updated_at=Now()):
+            if rows.filter(text=seen[1]).update(metadata=wanted, updated_at=Now()):
                 return wanted
     raise Conflict(f"Instance {server.id} is being changed by others; try again.")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from computecloud.core.clock import utcnow
 from hosts.drivers.specs import PowerState
 from hosts.models import Agent, Host
@@ -13,6 +15,7 @@ from instances.models import Flavor, Instance, KeyPair
 from instances.states import VmState, view
 from integrations.images import facade as images
 from integrations.images.models import Image
+from integrations.networks import facade as networks
 from tests.support.auth import PROJECT_A, user_id
 
 NICS = [
@@ -32,8 +35,6 @@ def make_host(name: str = "compute-1", **columns: Any) -> Host:
     number = Host.objects.count() + 1
     agent = Agent.objects.first() or Agent.enrol()[0]
     return Host.objects.create(name=name, number=number, agent=agent, driver="fake", **columns)
-
-
 
 
 def make_flavor(name: str = "m1.tiny", **columns: Any) -> Flavor:
@@ -85,3 +86,14 @@ def forget_everything() -> None:
     server_hosts.forget()
     server_rows.forget_groups()
     images.forget(IMAGE)
+
+
+def make_server_with_port(**columns: Any) -> Instance:
+    """A running server on a host, with one real port in its project's default group."""
+    host = make_host()
+    server = make_server(host=host, network_info=[], **columns)
+    network = networks.ensure_network(server.project_id, "private-net", "10.9.0.0/24")
+    reference = networks.ServerRef(server.id, server.project_id, server.hostname, "nova")
+    nics = networks.allocate(reference, [networks.PortPlan(network)], ["default"], host.id, host.name)
+    Instance.objects.filter(id=server.id).update(network_info=msgspec.to_builtins(nics))
+    return server

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
+from django.core.exceptions import FieldDoesNotExist
 from django.db.models import F, Model, Q, QuerySet, Subquery
 
 from computecloud.conf import conf
@@ -31,13 +32,22 @@ def limit_of(params: Mapping[str, Sequence[str]], largest: int = MAX_LIMIT) -> i
     return min(int(text) or largest, largest)
 
 
-def _after(key: str, direction: str, value: Any) -> Q:
+def _nullable(model: type[Model], key: str) -> bool:
+    """Whether a key's column may be null. One that may not is ordered plainly, as its index is."""
+    try:
+        return bool(getattr(model._meta.get_field(key), "null", True))
+    except FieldDoesNotExist:
+        return True
+
+
+def _after(key: str, direction: str, value: Any, nullable: bool) -> Q:
     """Rows after a value in one key. Nulls sort first ascending and last descending, on every database."""
     if direction == "asc":
         return Q(**{f"{key}__gt": value}) if value is not None else Q(**{f"{key}__isnull": False})
     if value is None:
         return Q(pk__in=[])
-    return Q(**{f"{key}__lt": value}) | Q(**{f"{key}__isnull": True})
+    later = Q(**{f"{key}__lt": value})
+    return later | Q(**{f"{key}__isnull": True}) if nullable else later
 
 
 def _stored(marker: Model, key: str) -> Any:
@@ -53,15 +63,17 @@ def keyset(
     queryset: QuerySet[M], sort: Sequence[tuple[str, str]], marker: M | None = None, limit: int | None = None
 ) -> QuerySet[M]:
     """Order by ``sort`` ((field, "asc"|"desc"), the last one unique), start after ``marker``, cut at ``limit``."""
+    nullable = {key: _nullable(queryset.model, key) or None for key, _ in sort}
     order = [
-        F(key).asc(nulls_first=True) if direction == "asc" else F(key).desc(nulls_last=True) for key, direction in sort
+        F(key).asc(nulls_first=nullable[key]) if direction == "asc" else F(key).desc(nulls_last=nullable[key])
+        for key, direction in sort
     ]
     if marker is not None:
         later = Q(pk__in=[])
         equal = Q()
         for key, direction in sort:
             value = _stored(marker, key)
-            later |= equal & _after(key, direction, value)
+            later |= equal & _after(key, direction, value, bool(nullable[key]))
             equal &= Q(**{key: value}) if value is not None else Q(**{f"{key}__isnull": True})
         queryset = queryset.filter(later)
     queryset = queryset.order_by(*order)

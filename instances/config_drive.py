@@ -35,7 +35,8 @@ def _metadata(instance: Instance, password: str | None) -> dict[str, Any]:
 
 def _network_data(ports: list[dict[str, Any]]) -> dict[str, Any]:
     """links, networks and services of network_data.json."""
-    links, networks, services = [], [], set()
+    links, networks = [], []
+    services: set[str] = set()
     for number, port in enumerate(ports):
         link = f"tap{port['port_id'][:11]}"
         links.append(

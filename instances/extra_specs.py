@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Iterable
 from functools import cache
 
-import os_resource_classes  # type: ignore[import-untyped]
-import os_traits  # type: ignore[import-untyped]
+import os_resource_classes
+import os_traits
 
 from computecloud.core.errors import Invalid
 

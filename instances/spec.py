@@ -59,7 +59,13 @@ def _nic(port: dict[str, Any], hostname: str) -> NicSpec:
         dhcp_address=port.get("dhcp_address"),
     )
     return NicSpec(
-        port["port_id"], port["mac"], network, addresses, hostname, dhcp=bool(port.get("dhcp_address")), tag=port.get("tag")
+        port["port_id"],
+        port["mac"],
+        network,
+        addresses,
+        hostname,
+        dhcp=bool(port.get("dhcp_address")),
+        tag=port.get("tag"),
     )
 
 

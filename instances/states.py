@@ -1,4 +1,4 @@
-"""States of a server: one pure function from (what was settled, what is being done, what was seen) to Nova's four words.
+"""States of a server: one pure function from (what was settled, is being done, was seen) to Nova's four words.
 
 Nobody writes ``vm_state``, ``task_state``, ``power_state`` or ``status`` by hand; they are stored only as an indexed
 cache of ``view()``. Source: nova/doc/source/reference/vm-states.rst and its API status table.
@@ -74,8 +74,8 @@ class Status(StrEnum):
 
 
 V, T, S = VmState, TaskState, Status
-_REBUILDS = {t: S.REBUILD for t in (T.REBUILDING, T.REBUILD_BLOCK_DEVICE_MAPPING, T.REBUILD_SPAWNING)}
-_RESIZES = {t: S.RESIZE for t in (T.RESIZE_PREP, T.RESIZE_MIGRATING, T.RESIZE_MIGRATED, T.RESIZE_FINISH)}
+_REBUILDS = dict.fromkeys((T.REBUILDING, T.REBUILD_BLOCK_DEVICE_MAPPING, T.REBUILD_SPAWNING), S.REBUILD)
+_RESIZES = dict.fromkeys((T.RESIZE_PREP, T.RESIZE_MIGRATING, T.RESIZE_MIGRATED, T.RESIZE_FINISH), S.RESIZE)
 
 STATUS: dict[VmState, tuple[Status, dict[TaskState, Status]]] = {
     V.ACTIVE: (
@@ -140,9 +140,7 @@ class View:
         }
 
 
-def view(
-    settled: VmState, verb: str | None = None, phase: str = "", observed: PowerState = PowerState.NOSTATE
-) -> View:
+def view(settled: VmState, verb: str | None = None, phase: str = "", observed: PowerState = PowerState.NOSTATE) -> View:
     """The one function. ``settled``: where the last finished operation left it; ``verb``/``phase``: the open one."""
     task = None
     if verb is not None and settled is not V.DELETED:

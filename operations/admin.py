@@ -41,7 +41,7 @@ class OperationAdmin(ReadOnlyAdmin):
     search_fields = ("id", "subject_id", "request_id", "project_id", "host_name")
     inlines = (StepInline,)
 
-    @display(description="State", label=COLOURS, ordering="state")
+    @display(description="State", label=COLOURS, ordering="state")  # type: ignore[untyped-decorator]
     def shown_state(self, row: Operation) -> Any:
         return row.state
 

@@ -1,4 +1,4 @@
-"""The doorbell: telling a queue that an operation waits. Speed only; the relay and the host's poller are the guarantee."""
+"""The doorbell: telling a queue that an operation waits. Speed only; relay and pollers are the guarantee."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ _quiet_until = 0.0
 
 def ring_on_commit(operation: Operation) -> None:
     """Ring when the surrounding transaction has committed."""
-    transaction.on_commit(partial(ring, operation.queue, operation.task_name, operation.id, operation.attempt), robust=True)
+    transaction.on_commit(
+        partial(ring, operation.queue, operation.task_name, operation.id, operation.attempt), robust=True
+    )
 
 
 def ring(queue: str, task: str, operation_id: str, attempt: int) -> bool:
     """Publish now. A dead broker costs one short try, then none for a second; the poller finds the work anyway."""
-    global _quiet_until  # noqa: PLW0603 (one circuit breaker per process)
+    global _quiet_until
     if time.monotonic() < _quiet_until:
         return False
     try:

@@ -41,7 +41,11 @@ def accept(
     operation.save(force_insert=True)
     if operation.listed:
         Event.note(
-            f"{subject_kind}.{verb}.accepted", subject_kind, subject_id, project_id=project_id, operation_id=operation.id
+            f"{subject_kind}.{verb}.accepted",
+            subject_kind,
+            subject_id,
+            project_id=project_id,
+            operation_id=operation.id,
         )
     if ring:
         bell.ring_on_commit(operation)
@@ -60,12 +64,10 @@ def supersede(subject_kind: str, subject_id: str) -> int:
 
 def move(operation: Operation, *, queue: str, **columns: Any) -> bool:
     """Hand a pending or own operation on to another queue. Guarded by state, queue and attempt; rings on commit."""
-    moved = (
-        Operation.objects.filter(
-            id=operation.id, state__in=OPEN, queue=operation.queue, attempt=operation.attempt
-        ).update(
-            state=State.PENDING, queue=queue, attempt=0, runner="", lease_until=None, updated_at=Now(), cursor=0, **columns
-        )
+    moved = Operation.objects.filter(
+        id=operation.id, state__in=OPEN, queue=operation.queue, attempt=operation.attempt
+    ).update(
+        state=State.PENDING, queue=queue, attempt=0, runner="", lease_until=None, updated_at=Now(), cursor=0, **columns
     )
     if not moved:
         return False

@@ -15,7 +15,9 @@ from computecloud.conf import conf
 
 
 def _key(secret: str) -> Fernet:
-    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"computecloud sealed secrets").derive(secret.encode())
+    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"computecloud sealed secrets").derive(
+        secret.encode()
+    )
     return Fernet(base64.urlsafe_b64encode(derived))
 
 

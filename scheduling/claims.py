@@ -14,13 +14,15 @@ class ClaimLost(Exception):
     """Somebody else took the room. The caller's transaction must be rolled back."""
 
 
-def claim(consumer_id: str, host_id: str, resources: Mapping[str, int], project_id: str = "", user_id: str = "") -> None:
+def claim(
+    consumer_id: str, host_id: str, resources: Mapping[str, int], project_id: str = "", user_id: str = ""
+) -> None:
     """Take the amounts on the host, in the caller's transaction. Raises ClaimLost."""
     for name in sorted(resources):
         amount = resources[name]
-        taken = Inventory.objects.filter(
-            host_id=host_id, resource_class=name, used__lte=F("capacity") - amount
-        ).update(used=F("used") + amount, generation=F("generation") + 1, changed_at=Now())
+        taken = Inventory.objects.filter(host_id=host_id, resource_class=name, used__lte=F("capacity") - amount).update(
+            used=F("used") + amount, generation=F("generation") + 1, changed_at=Now()
+        )
         if not taken:
             raise ClaimLost(name)
     Allocation.objects.bulk_create(

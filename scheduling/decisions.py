@@ -23,7 +23,7 @@ EXAMPLES_KEPT = 3
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the table says. ``candidates`` are rows, best first; ``first_refusal`` is a filter's number per host, or -1."""
+    """What the table says. ``candidates`` are rows, best first; ``first_refusal``: a filter's number, or -1."""
 
     request: PlacementRequest
     candidates: list[int]
@@ -40,7 +40,7 @@ def _safely(rule: HostFilter, table: HostTable, request: PlacementRequest, notes
     """A filter that raises is named in the decision and refuses nobody."""
     try:
         return rule.accepts(table, request)
-    except Exception as problem:  # a site's own code must not stop placement
+    except Exception as problem:  # noqa: BLE001 -- a site's own code must not stop placement
         log.error("filter raised", filter=rule.name, error=repr(problem))
         notes.append(f"{rule.name} raised {type(problem).__name__} and was passed over")
         return np.ones(len(table), dtype=bool)
@@ -100,7 +100,7 @@ def _rank(
     for weigher, weight in weighers:
         try:
             weighted = normalised(weigher.weigh(table, request), passed) * weight
-        except Exception as problem:  # a site's own code must not stop placement
+        except Exception as problem:  # noqa: BLE001 -- a site's own code must not stop placement
             log.error("weigher raised", weigher=weigher.name, error=repr(problem))
             notes.append(f"{weigher.name} raised {type(problem).__name__} and was passed over")
             continue

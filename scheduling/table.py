@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 
 
 class HostTable:
-    """Rows are hosts, in the order of ``ids``. Columns: ``capacity``/``used``/``total`` per class, flags, zone, facts."""
+    """Rows are hosts, in the order of ``ids``. Columns: ``capacity`` and ``used`` per class, flags, zone, facts."""
 
     def __init__(self) -> None:
         self.ids: list[str] = []
@@ -94,7 +94,7 @@ class HostTable:
 
 
 class FreshTable:
-    """Keeps one HostTable fresh: claims at most ``_FRESH_S`` old, hosts re-read when one changed or a lease may have ended."""
+    """Keeps one HostTable fresh: claims at most ``_FRESH_S`` old, hosts and their liveness a second."""
 
     def __init__(self) -> None:
         self.table = HostTable()
@@ -130,7 +130,8 @@ class FreshTable:
     def _reload_hosts(self) -> None:
         hosts = list(Host.objects.alive().with_liveness().order_by("id"))
         memberships = AggregateHost.objects.filter(aggregate__availability_zone__isnull=False)
-        zones = dict(memberships.values_list("host_id", "aggregate__availability_zone"))
+        rows = memberships.values_list("host_id", "aggregate__availability_zone")
+        zones = {host_id: zone for host_id, zone in rows if zone is not None}
         self.table.load_hosts(hosts, zones)
         self._seen = None
         self._apply(Inventory.objects.filter(host__deleted_at__isnull=True))

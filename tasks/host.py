@@ -24,7 +24,7 @@ def _task(verb: str) -> Callable[[str, int], None]:
             log.warning("operation not taken", operation=operation_id, error=str(problem))
 
     run.__doc__ = ACTIONS[verb].__doc__
-    return run  # type: ignore[no-any-return]
+    return run
 
 
 TASKS = {verb: _task(verb) for verb in ACTIONS}

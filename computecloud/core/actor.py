@@ -35,5 +35,7 @@ class Actor:
         return "admin" in self.roles
 
 
-SYSTEM = Actor(user_id="system", user_name="system", roles=frozenset({"admin", "manager", "member", "reader"}), system=True)
+SYSTEM = Actor(
+    user_id="system", user_name="system", roles=frozenset({"admin", "manager", "member", "reader"}), system=True
+)
 """The cloud itself, for work that no person asked for."""

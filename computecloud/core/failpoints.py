@@ -1,7 +1,7 @@
 """Named crash points, inert unless ``COMPUTECLOUD_FAILPOINTS`` is set (tests only).
 
-``server.create.define.before=kill9@1;server.delete.stop.after=raise@2``: action and how many times in all. Counts are kept
-in ``COMPUTECLOUD_FAILPOINTS_DIR``, so that a restarted process does not fire the same point again.
+``server.create.define.before=kill9@1;server.delete.stop.after=raise@2``: action and how many times in all. Counts are
+kept in ``COMPUTECLOUD_FAILPOINTS_DIR``, so that a restarted process does not fire the same point again.
 """
 
 from __future__ import annotations

@@ -22,11 +22,13 @@ class Revert:
     def __enter__(self) -> Revert:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if error is None:
             return
         for undo in reversed(self._undos):
             try:
                 undo()
-            except Exception as problem:  # one failing undo must not keep the others from running
+            except Exception as problem:  # noqa: BLE001 -- one failing undo must not keep the others from running
                 log.warning("undo failed", undo=repr(undo), error=str(problem))

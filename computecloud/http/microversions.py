@@ -162,15 +162,15 @@ class VersionedShape:
 
     @classmethod
     def at(cls, version: Version) -> list[tuple[str, Callable[[Any, Any], Any]]]:
-        return _plan(cls, version)
+        return _plan(cls, version)  # type: ignore[arg-type]  # a class is hashable
 
     @classmethod
     def render(cls, row: Any, version: Version, context: Any = None) -> dict[str, Any]:
-        return {name: get(row, context) for name, get in _plan(cls, version)}
+        return {name: get(row, context) for name, get in cls.at(version)}
 
 
 @lru_cache(maxsize=2048)
-def _plan(shape: type[VersionedShape], version: Version) -> list[tuple[str, Callable[[Any, Any], Any]]]:
+def _plan(shape: Any, version: Version) -> list[tuple[str, Callable[[Any, Any], Any]]]:
     plan = []
     for name, declared in shape.fields.items():
         for field in declared if isinstance(declared, tuple) else (declared,):

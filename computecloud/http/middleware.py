@@ -60,9 +60,9 @@ class RequestMiddleware:
         if "\x00" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
             return faults.envelope(service.name, errors.Invalid("The character NUL is not allowed."))
         length = request.META.get("CONTENT_LENGTH") or "0"
-        if length.isdigit() and int(length) > LARGEST_BODY and not _STREAMED.match(request.path_info):
-            if service.name != "conductor":
-                return faults.envelope(service.name, errors.TooLarge())
+        is_large = length.isdigit() and int(length) > LARGEST_BODY
+        if is_large and service.name != "conductor" and not _STREAMED.match(request.path_info):
+            return faults.envelope(service.name, errors.TooLarge())
         request.path_info = _one_form(service, request.path_info)
         response = self.get_response(request)
         if response.status_code in (404, 405, 500, 400) and "json" not in response.get("Content-Type", "json"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from rest_framework.negotiation import BaseContentNegotiation
@@ -12,8 +12,8 @@ from rest_framework.renderers import JSONRenderer
 class AlwaysJson(BaseContentNegotiation):
     """The first renderer, whatever Accept says."""
 
-    def select_parser(self, request: Any, parsers: Sequence[Any]) -> Any:
-        return parsers[0]
+    def select_parser(self, request: Any, parsers: Iterable[Any]) -> Any:
+        return next(iter(parsers))
 
-    def select_renderer(self, request: Any, renderers: Sequence[Any], format_suffix: str | None = None) -> Any:
-        return renderers[0], JSONRenderer.media_type
+    def select_renderer(self, request: Any, renderers: Iterable[Any], format_suffix: str | None = None) -> Any:
+        return next(iter(renderers)), JSONRenderer.media_type

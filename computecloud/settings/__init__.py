@@ -81,7 +81,9 @@ TEMPLATES = [
 def _database() -> dict[str, Any]:
     if CONF.role == "agent":
         return {"ENGINE": "django.db.backends.dummy"}
-    database: dict[str, Any] = dict(dj_database_url.parse(CONF.database_url, conn_max_age=None, conn_health_checks=False))
+    database: dict[str, Any] = dict(
+        dj_database_url.parse(CONF.database_url, conn_max_age=None, conn_health_checks=False)
+    )
     if database["ENGINE"].endswith("sqlite3"):
         database["ENGINE"] = "computecloud.db.sqlite"
         database["OPTIONS"] = {
@@ -91,9 +93,7 @@ def _database() -> dict[str, Any]:
         }
     else:
         options = database.setdefault("OPTIONS", {})
-        options["options"] = (
-            "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=30s"
-        )
+        options["options"] = "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=30s"
         if CONF.database_pooler:
             database["DISABLE_SERVER_SIDE_CURSORS"] = True
         else:
@@ -103,7 +103,10 @@ def _database() -> dict[str, Any]:
 
 DATABASES = {"default": _database()}
 
-PASSWORD_HASHERS = ["integrations.identity.hashers.CloudArgon2Hasher", "django.contrib.auth.hashers.Argon2PasswordHasher"]
+PASSWORD_HASHERS = [
+    "integrations.identity.hashers.CloudArgon2Hasher",
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+]
 AUTHENTICATION_BACKENDS = ["dashboard.login.IdentityBackend"]
 
 REST_FRAMEWORK = {

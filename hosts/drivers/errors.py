@@ -7,17 +7,17 @@ class DriverError(Exception):
     """Base: something on the host went wrong."""
 
 
-class Transient(DriverError):  # noqa: N818 -- already a fact
+class Transient(DriverError):
     """May work when tried again: a busy monitor, a lock, a lost connection."""
 
 
-class Fatal(DriverError):  # noqa: N818 -- already a fact
+class Fatal(DriverError):
     """Will not work when tried again on this host: bad image, no space, refused definition."""
 
 
-class GuestNotFound(DriverError):  # noqa: N818 -- already a fact
+class GuestNotFound(DriverError):
     """The hypervisor does not know this guest."""
 
 
-class Unsupported(DriverError):  # noqa: N818 -- already a fact
+class Unsupported(DriverError):
     """This driver, or this version of its hypervisor, cannot do it."""

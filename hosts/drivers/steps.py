@@ -17,7 +17,7 @@ _current: ContextVar[str | None] = ContextVar("step", default=None)
 _should_stop: ContextVar[Callable[[], bool] | None] = ContextVar("should_stop", default=None)
 
 
-class OutsideStep(RuntimeError):  # noqa: N818 -- already a fact
+class OutsideStep(RuntimeError):
     """A driver was asked to change something while no step was running: a mistake in the program."""
 
 

@@ -189,6 +189,7 @@ class Action:
     def settle(operation: Operation, instance: Instance, **changes: Any) -> bool:
         """Write the server's columns, guarded by its open operation: a newer one (delete) keeps what it wrote."""
         return bool(
-            Instance.objects.filter(id=instance.id, open_operation=operation.id).update(**instance.cache(None, **changes))
+            Instance.objects.filter(id=instance.id, open_operation=operation.id).update(
+                **instance.cache(None, **changes)
+            )
         )
-

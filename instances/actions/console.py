@@ -24,7 +24,7 @@ PATIENCE_S = 15.0
 
 
 class ConsoleOutput(Action):
-    """Read the tail of the guest's serial log. The operation is neither exclusive nor listed, and ends with its answer."""
+    """Read the tail of the guest's serial log. The operation is neither exclusive nor listed."""
 
     verb = "console-output"
     rule = "os_compute_api:os-console-output"

@@ -104,7 +104,7 @@ class Create(Action):
         many = wanted.count > 1
         name = f"{wanted.name}-{number + 1}" if many else wanted.name
         hostname = wanted.hostname or hostname_of(name)
-        instance = Instance(
+        return Instance(
             project_id=actor.project_id or "",
             user_id=actor.user_id,
             name=name,
@@ -139,7 +139,6 @@ class Create(Action):
             open_operation=new_uuid(),
             task_state="scheduling",
         )
-        return instance
 
     @classmethod
     def _accept(cls, actor: Actor, row: Instance, wanted: CreateRequest, request_id: str) -> Operation:
@@ -163,7 +162,7 @@ class Create(Action):
 
     @classmethod
     def take_host(cls, operation: Operation, instance: Instance, host: Chosen) -> bool:
-        """Own the host the scheduler claimed: in the claim's transaction. False when the operation is no longer ours."""
+        """Own the claimed host, in the claim's transaction. False when the operation is no longer ours."""
         epoch = instance.owner_epoch + 1
         if not dispatch.to_host(operation, host, epoch):
             return False
@@ -187,7 +186,7 @@ class Create(Action):
 
     @classmethod
     def refuse(cls, operation: Operation, instance: Instance, fault: str, details: str = "", code: int = 500) -> None:
-        """No host, none left to try, or out of time: ERROR with a fault that says why; nothing is held but the quota."""
+        """No host, none left to try, or out of time: ERROR with a fault; nothing is held but the quota."""
         report = Report("failed", code=code, fault=fault, details=details)
         if engine.close(operation, State.FAILED, fault_code=code, fault=fault, details=details):
             networks.release(instance.id)
@@ -225,7 +224,9 @@ class Create(Action):
             fault = f"Build of instance {instance.id} failed on {len(tried)} hosts: {report.fault}"
             cls.refuse(operation, instance, fault, report.details)
             return
-        if dispatch.to_control(operation, args={**operation.args, "tried": tried, "last_fault": report.fault[:200]}, details=report.details):
+        if dispatch.to_control(
+            operation, args={**operation.args, "tried": tried, "last_fault": report.fault[:200]}, details=report.details
+        ):
             Instance.objects.filter(id=instance.id, open_operation=operation.id).update(
                 **instance.cache_for(operation, host_id=None)
             )

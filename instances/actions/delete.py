@@ -89,17 +89,19 @@ class Delete(Action):
     def fail(cls, operation: Operation, instance: Instance, report: Report) -> None:
         """The host could not: the server shows ERROR and may be deleted again; its claims stay, as its guest may."""
         if engine.close(operation, State.FAILED, fault_code=report.code, fault=report.fault, details=report.details):
-            cls.settle(
-                operation, instance, open_operation=None, settled=VmState.ERROR.value, **cls.fault(report)
-            )
+            cls.settle(operation, instance, open_operation=None, settled=VmState.ERROR.value, **cls.fault(report))
 
     @staticmethod
     def bury(instance: Instance) -> bool:
         """Mark it deleted, give back quota and ports: once, whoever comes first."""
-        buried = Instance.objects.alive().filter(id=instance.id).update(
-            **instance.cache(None, settled=VmState.DELETED.value, open_operation=None),
-            deleted_at=Now(),
-            terminated_at=Coalesce("terminated_at", Now()),
+        buried = (
+            Instance.objects.alive()
+            .filter(id=instance.id)
+            .update(
+                **instance.cache(None, settled=VmState.DELETED.value, open_operation=None),
+                deleted_at=Now(),
+                terminated_at=Coalesce("terminated_at", Now()),
+            )
         )
         if not buried:
             return False

@@ -15,7 +15,7 @@ from computecloud.core.ids import new_uuid
 CONTROL = "control"
 
 
-def later(seconds: float) -> models.ExpressionWrapper:
+def later(seconds: float) -> models.ExpressionWrapper[Any]:
     """So many seconds from now, by the database's clock."""
     return models.ExpressionWrapper(Now() + timedelta(seconds=seconds), output_field=models.DateTimeField())
 

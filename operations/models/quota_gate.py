@@ -25,7 +25,7 @@ def default_limit(resource: str) -> int:
 
     The class's rows are read at most every two seconds: they change by an administrator's hand only.
     """
-    global _class_limits  # noqa: PLW0603 (one small cache per process)
+    global _class_limits
     read_at, limits = _class_limits
     if time.monotonic() - read_at > _FRESH_S:
         limits = dict(QuotaGate.objects.filter(project_id=DEFAULTS).values_list("resource", "limit"))
@@ -36,7 +36,7 @@ def default_limit(resource: str) -> int:
 
 def forget_defaults() -> None:
     """Read the class's limits anew at the next question."""
-    global _class_limits  # noqa: PLW0603
+    global _class_limits
     _class_limits = (float("-inf"), {})
 
 

@@ -18,7 +18,7 @@ class DecisionQuerySet(models.QuerySet["Decision"]):
 
 
 class Decision(models.Model):
-    """``refusals``: [filter, hosts it refused first, the numbers]; ``finalists``: [host, score, {weigher: weighted}]."""
+    """``refusals``: filter, hosts it refused first, examples; ``finalists``: host, score, parts by weigher."""
 
     id = models.CharField(primary_key=True, max_length=36, default=new_uuid, editable=False)
     consumer_id = models.CharField(max_length=64, db_index=True)

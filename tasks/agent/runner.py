@@ -164,7 +164,7 @@ class Runner:
             try:
                 stepping.undo(step)
                 work.steps.append(_said(step, "undone", start))
-            except Exception as trouble:  # the others must still be undone; the reconciler finds what stays
+            except Exception as trouble:  # noqa: BLE001 -- the others must still be undone; the reconciler finds what stays
                 log.warning("undo failed", step=step.name, error=str(trouble))
         code = 501 if isinstance(problem, Unsupported) else 500
         power = self._power(driver, work.order)

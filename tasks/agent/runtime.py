@@ -14,7 +14,7 @@ import structlog
 from computecloud.conf import conf
 from hosts.drivers import registry
 from hosts.drivers.base import Driver
-from hosts.drivers.errors import DriverError
+from hosts.drivers.errors import DriverError, Transient
 from tasks.agent import identity as identities
 from tasks.agent.client import Conductor, ConductorRefused, ConductorUnreachable
 from tasks.agent.journal import Journal
@@ -64,16 +64,16 @@ class Runtime:
         self.pulses[2].nudge()
 
     def _register(self) -> None:
-        hosts = [
-            wire.HostReport(host_id, driver.inventory(), conf().underlay_address or None)
-            for host_id, driver in self.drivers.items()
-        ]
         while True:
             try:
+                hosts = [
+                    wire.HostReport(host_id, driver.inventory(), conf().underlay_address or None)
+                    for host_id, driver in self.drivers.items()
+                ]
                 self.conductor.register(wire.Register(self.nonce, VERSION, hosts))
                 return
-            except ConductorUnreachable as problem:
-                log.warning("conductor not reached, trying again", error=str(problem))
+            except Transient as problem:  # the conductor is not reached, or the hypervisor does not answer yet
+                log.warning("not registered, trying again", error=str(problem))
                 time.sleep(RETRY_S)  # nothing else can be done before the conductor knows us
 
     def beat(self) -> None:
@@ -129,7 +129,7 @@ def current() -> Runtime:
 
 def start() -> Runtime:
     """Make and start it, once."""
-    global _runtime  # noqa: PLW0603 (one per process, made after the fork)
+    global _runtime
     if _runtime is None:
         _runtime = Runtime(identities.load(conf().identities))
         _runtime.start()
@@ -137,7 +137,7 @@ def start() -> Runtime:
 
 
 def stop() -> None:
-    global _runtime  # noqa: PLW0603
+    global _runtime
     if _runtime is not None:
         _runtime.stop()
         _runtime = None

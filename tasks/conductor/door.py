@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, ClassVar
 
+import msgspec
 from rest_framework.viewsets import ViewSet
 
 from computecloud.core.errors import Conflict, Forbidden, Invalid, TooLarge, Unauthorized
@@ -37,8 +38,8 @@ class ConductorViewSet(ViewSet):
     """``self.agent_id`` and ``self.hosts`` (ids) are set before a method runs."""
 
     service: ClassVar[str] = "conductor"
-    authentication_classes: ClassVar[tuple[type, ...]] = ()
-    permission_classes: ClassVar[tuple[type, ...]] = ()
+    authentication_classes = ()
+    permission_classes = ()
     agent_id: str
     hosts: frozenset[str]
 
@@ -56,7 +57,7 @@ class ConductorViewSet(ViewSet):
             raise TooLarge
         try:
             return wire.decode(data, kind)
-        except wire.msgspec.DecodeError as problem:
+        except msgspec.DecodeError as problem:
             raise Invalid(f"the conductor does not understand this: {problem}") from problem
 
     def own(self, host_id: str) -> str:

@@ -78,7 +78,9 @@ def beat(agent_id: str, asked: wire.Beat) -> wire.BeatAnswer:
 def _waiting(host_ids: list[str]) -> list[wire.Bell]:
     rows = (
         Operation.objects.runnable()
-        .filter(queue__in=[host_queue(host_id) for host_id in host_ids], state=State.PENDING, updated_at__lt=later(-1.0))
+        .filter(
+            queue__in=[host_queue(host_id) for host_id in host_ids], state=State.PENDING, updated_at__lt=later(-1.0)
+        )
         .order_by("created_at")[:MOST_BELLS]
     )
     return [wire.Bell(row.id, row.attempt, row.task_name) for row in rows]

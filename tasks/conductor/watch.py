@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import transaction
 from django.db.models.functions import Now
 
@@ -51,7 +53,7 @@ def _settle(instance: Instance, power: PowerState, is_first: bool) -> None:
             _record(instance, observed_power=power.value)
 
 
-def _record(instance: Instance, **changes: object) -> None:
+def _record(instance: Instance, **changes: Any) -> None:
     """Only while no operation is open: a verb under way knows better."""
     Instance.objects.alive().filter(id=instance.id, open_operation__isnull=True).update(
         **instance.cache(None, **changes), observed_at=Now()
@@ -59,7 +61,7 @@ def _record(instance: Instance, **changes: object) -> None:
 
 
 def _judge(asked: wire.Observe) -> wire.ObserveAnswer:
-    """A leftover may go when its row says so: deleted and its delete over, or owned by another host under a newer epoch."""
+    """A leftover may go when its row says so: deleted, or owned by another host under a newer epoch."""
     suspects = set(asked.leftovers) | {guest.id for guest in asked.guests}
     if not suspects:
         return wire.ObserveAnswer(peers=_peers(asked.host_id))

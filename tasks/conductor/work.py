@@ -1,4 +1,4 @@
-"""Operations between the conductor and a host: taken by compare-and-swap, renewed, finished; fenced by attempt and epoch."""
+"""Operations between conductor and host: taken by compare-and-swap, renewed, finished; fenced by attempt and epoch."""
 
 from __future__ import annotations
 

@@ -20,7 +20,9 @@ class Person:
         """The same person, speaking a compute microversion."""
         return Person(self.token, version)
 
-    def request(self, method: str, path: str, json: Any = None, headers: dict[str, str] | None = None, **kw: Any) -> Any:
+    def request(
+        self, method: str, path: str, json: Any = None, headers: dict[str, str] | None = None, **kw: Any
+    ) -> Any:
         sent = dict(headers or {})
         if self.token:
             sent.setdefault("X-Auth-Token", self.token)

@@ -127,7 +127,7 @@ class Stage:
         return {guest.id: host_id for host_id, driver in self.drivers.items() for guest in driver.list()}
 
     def assert_balanced(self) -> None:
-        """used = sum of allocations; allocations = living servers with a host; quota = living servers; guests = rows."""
+        """used = sum of allocations = living servers with a host; quota = living servers; guests = rows."""
         for row in Inventory.objects.all():
             held = sum(
                 Allocation.objects.filter(host_id=row.host_id, resource_class=row.resource_class).values_list(

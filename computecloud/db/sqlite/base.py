@@ -13,7 +13,7 @@ from typing import Any
 from django.db.backends.sqlite3 import base
 
 
-class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]  # django-stubs leaves the back-end's base untyped
+class DatabaseWrapper(base.DatabaseWrapper):
     """One connection; holds the gate from BEGIN to COMMIT or ROLLBACK."""
 
     _gate: int | None = None
@@ -31,7 +31,7 @@ class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]  # django-stu
             fcntl.flock(self._gate, fcntl.LOCK_EX)
             self._held = True
         try:
-            super()._start_transaction_under_autocommit()
+            super()._start_transaction_under_autocommit()  # type: ignore[misc]  # unknown to the stubs, as below
         except BaseException:
             self._release()
             raise
@@ -43,19 +43,19 @@ class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]  # django-stu
 
     def _commit(self) -> None:
         try:
-            super()._commit()
+            super()._commit()  # type: ignore[misc]
         finally:
             self._release()
 
     def _rollback(self) -> None:
         try:
-            super()._rollback()
+            super()._rollback()  # type: ignore[misc]
         finally:
             self._release()
 
     def _close(self) -> None:
         try:
-            super()._close()
+            super()._close()  # type: ignore[misc]
         finally:
             self._release()
             if self._gate is not None:

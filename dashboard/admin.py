@@ -31,7 +31,7 @@ class HostAdmin(ActionAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         return Host.objects.with_liveness()
 
-    @display(description="Up", boolean=True)
+    @display(description="Up", boolean=True)  # type: ignore[untyped-decorator]
     def shown_up(self, row: Host) -> bool:
         return row.is_up
 

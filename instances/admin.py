@@ -47,7 +47,7 @@ class InstanceAdmin(ActionAdmin):
     inlines = (TagInline,)
     actions = ("start", "stop", "reboot", "delete_servers")
 
-    @display(description="Status", label=COLOURS, ordering="status")
+    @display(description="Status", label=COLOURS, ordering="status")  # type: ignore[untyped-decorator]
     def shown_status(self, row: Instance) -> str:
         return row.status
 

@@ -78,7 +78,7 @@ class UserAdmin(ActionAdmin):
     inlines = (UserAssignmentInline, ApplicationCredentialInline)
     actions = ("enable", "disable", "log_out")
 
-    @display(description="Enabled", boolean=True, ordering="enabled")
+    @display(description="Enabled", boolean=True, ordering="enabled")  # type: ignore[untyped-decorator]
     def is_enabled(self, user: models.User) -> bool:
         return user.enabled
 

@@ -10,6 +10,7 @@ import binascii
 import secrets
 import string
 from collections.abc import Mapping
+from ipaddress import IPv6Address
 from typing import Any
 
 from computecloud.conf import conf
@@ -71,7 +72,7 @@ def to_request(body: Mapping[str, Any], version: Version, actor: Actor) -> Creat
         config_drive=truth(server.get("config_drive", False)) or _needs_config_drive(image),
         disk_config=server.get("OS-DCF:diskConfig", "MANUAL"),
         access_ip_v4=server.get("accessIPv4", ""),
-        access_ip_v6=server.get("accessIPv6", ""),
+        access_ip_v6=canonical(server.get("accessIPv6", "")),
         availability_zone=zone,
         forced_host=host,
         forced_node=node,
@@ -286,3 +287,8 @@ def _wish(network: Mapping[str, Any], count: int) -> NetworkWish:
     if address and count > 1:
         raise Invalid("Failed to launch instances: max_count cannot be greater than 1 if an fixed_ip is specified.")
     return NetworkWish(network_id=network["uuid"], fixed_ip=address, tag=network.get("tag"))
+
+
+def canonical(address: str) -> str:
+    """An IPv6 address as RFC 5952 writes it; empty stays empty."""
+    return str(IPv6Address(address)) if address else ""

@@ -16,7 +16,7 @@ from instances.api.links import next_links, thing_links
 from instances.api.queries import Params
 from instances.api.schemas.servers import CREATE, LIST_QUERY, UPDATE
 from instances.api.schemas.types import truth
-from instances.api.server_create import to_request
+from instances.api.server_create import canonical, to_request
 from instances.api.server_shapes import BriefShape, sees_hosts
 from instances.models import Instance
 
@@ -104,6 +104,8 @@ COLUMNS = {
 def _changes(server: Instance, wanted: dict[str, Any]) -> dict[str, Any]:
     """Columns from a valid body of ``PUT``. Raises Conflict."""
     changes = {COLUMNS[name]: value for name, value in wanted.items() if name in COLUMNS}
+    if changes.get("access_ip_v6"):
+        changes["access_ip_v6"] = canonical(changes["access_ip_v6"])
     if "pinned_availability_zone" in wanted:
         changes |= servers.pin_to(server, wanted["pinned_availability_zone"])
     return changes

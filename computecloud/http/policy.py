@@ -75,4 +75,6 @@ def allows(actor: Actor | None, name: str, project_id: str | None = None) -> boo
 def authorize(actor: Actor | None, name: str, project_id: str | None = None) -> None:
     """Raises Forbidden."""
     if not allows(actor, name, project_id):
+        if name.startswith("identity:"):
+            raise Forbidden(f"You are not authorized to perform the requested action: {name}.")
         raise Forbidden(f"Policy doesn't allow {name} to be performed.")

@@ -89,8 +89,9 @@ def delete(actor: Actor, user: User) -> None:
     """End a user with all tokens, grants and credentials. Raises ActionForbidden."""
     not_above(actor, user, "delete_user")
     with transaction.atomic():
+        user_id = user.id
         deleted, _ = user.delete()
         if not deleted:
-            raise EntityNotFound(kind="user", id=user.id)
-        Outbox.tell("user.deleted", user_id=user.id)
+            raise EntityNotFound(kind="user", id=user_id)
+        Outbox.tell("user.deleted", user_id=user_id)
         forget_cached()

@@ -122,6 +122,9 @@ http {{
         error_page 413 @too_large;
         error_page 502 503 504 =503 @unavailable;
 
+        # Paths that begin with two slashes name no place here; followed carelessly they would name another site.
+        if ($request_uri ~ "^//") {{ return 404; }}
+
         location / {{ proxy_pass http://api; }}
         # The two dashboards are pages for people; all else speaks JSON.
         location = / {{ return 302 /dashboard/; }}

@@ -44,6 +44,30 @@ def find(run: Path, name: str) -> Running | None:
     return Running(name, pid) if start_time(pid) == noted else None
 
 
+def holders(path: Path) -> list[int]:
+    """Processes that have a file open: how a worker is found whose parent was killed and whose name says nothing."""
+    return [
+        int(process.name) for process in Path("/proc").iterdir() if process.name.isdigit() and _holds(process, path)
+    ]
+
+
+def _holds(process: Path, path: Path) -> bool:
+    try:
+        return any(os.readlink(handle) == str(path) for handle in (process / "fd").iterdir())
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return False
+
+
+def forget_before_boot(run: Path) -> None:
+    """After a restart of the machine all pid files are about processes of another life."""
+    current = Path("/proc/sys/kernel/random/boot_id").read_text()
+    noted = run / ".boot"
+    if noted.exists() and noted.read_text() != current:
+        for path in (*run.glob("*.pid"), *run.glob("*.stat")):
+            path.unlink(missing_ok=True)
+    noted.write_text(current)
+
+
 def names(run: Path) -> list[str]:
     """Names of all pid files, running or not."""
     return sorted(path.stem for path in run.glob("[!.]*.pid"))

@@ -21,7 +21,7 @@ from deploy.files import write_private
 from deploy.processes import Process
 from deploy.progress import Failure
 
-NAME = "supervisor"
+NAME, FRONT = "supervisor", "front"
 GONE = (OSError, http.client.HTTPException)
 LONGEST_STOP_S = 60
 NOT_RUNNING = {"STOPPED", "EXITED", "FATAL", "BACKOFF", "UNKNOWN"}
@@ -172,7 +172,9 @@ class Supervisor:
 
     def start_dead(self) -> list[str]:
         """Start at once whatever waits or gave up. Returns the names."""
-        dead = [status.name for status in self.statuses().values() if status.state in NOT_RUNNING]
+        sick = {status.name: status.state for status in self.statuses().values() if status.state in NOT_RUNNING}
+        dead = list(sick)
+        self.stop(name for name in dead if sick[name] == "BACKOFF")  # it would wait longer after each failure
         for name in dead:
             with suppress(xmlrpc.client.Fault):  # it came back by itself in between
                 self._call("startProcess", name, False)
@@ -214,11 +216,19 @@ def orphans(cloud: Cloud, statuses: Mapping[str, Status]) -> list[pids.Running]:
     return [one for one in found if one is not None and one.pid not in known and one.name != NAME]
 
 
+def front_strays(cloud: Cloud) -> list[int]:
+    """Workers of an nginx master that was killed: they keep the port."""
+    running = pids.find(cloud.run, FRONT)
+    known = set(pids.tree(running.pid)) if running else set()
+    return [pid for pid in pids.holders(cloud.log / "front-access.log") if pid not in known]
+
+
 def end_orphans(cloud: Cloud) -> list[str]:
-    """End what a killed supervisor left behind. Returns the names."""
+    """End what a killed supervisor or front left behind. Returns the names."""
     left = orphans(cloud, Supervisor(cloud).statuses())
-    pids.end([pid for one in left for pid in pids.tree(one.pid)])
-    return [one.name for one in left]
+    stray = front_strays(cloud)
+    pids.end([*stray, *(pid for one in left for pid in pids.tree(one.pid))])
+    return [*(one.name for one in left), *([f"a worker of {FRONT}"] if stray else [])]
 
 
 def wait_until(ready: Any, seconds: float, explain: str, every_s: float = 0.05) -> None:

@@ -20,6 +20,7 @@ from deploy import (
     front,
     guests,
     machines,
+    pids,
     processes,
     readiness,
     summary,
@@ -76,7 +77,8 @@ def check_machine(one: Cloud) -> None:
         raise Failure(
             f"{parent} has {free_gb:.1f} GB left; a cloud with guests needs {LEAST_FREE_GB} GB. Use --state elsewhere."
         )
-    if not supervisor.Supervisor(one).answers() and not _can_listen(one.wish.listen, one.wish.port):
+    ours = supervisor.Supervisor(one).answers() or supervisor.orphans(one, {}) or supervisor.front_strays(one)
+    if not ours and not _can_listen(one.wish.listen, one.wish.port):
         raise Failure(f"Port {one.wish.port} on {one.wish.listen} is taken by another program. Choose one with --port.")
 
 
@@ -104,9 +106,10 @@ def start_services(one: Cloud, local: Machines, progress: Progress) -> None:
     """The supervisor runs exactly the wanted processes, each with its present configuration."""
     keeper = supervisor.Supervisor(one)
     supervisor.write_config(one, processes.all_of(one, local.agents, machines.daemons(local), local.network_address))
-    if not keeper.answers():
-        for name in supervisor.end_orphans(one):
-            progress.note(f"ended {name}, left by a supervisor that was killed")
+    runs = keeper.answers()
+    for name in supervisor.end_orphans(one):
+        progress.note(f"ended {name}, left by a parent that was killed")
+    if not runs:
         keeper.launch()
         return
     added, changed, removed = keeper.reload()
@@ -128,6 +131,7 @@ def run(asked: argparse.Namespace) -> int:
         check_machine(one)
     with progress.step("Folders and secrets"):
         one.make_folders()
+        pids.forget_before_boot(one.run)
         secrets = credentials.ensure(one.state)
     local = machines.of(one)
     if not one.wish.fake:

@@ -128,7 +128,7 @@ class Echo(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do
     def address_string(self): return "-"
     def log_message(self, *_): pass
-class Server(socketserver.ThreadingUnixStreamServer): daemon_threads = True
+class Server(socketserver.ThreadingUnixStreamServer): daemon_threads = True; request_queue_size = 128
 Server(sys.argv[1], Echo).serve_forever()
 """
 
@@ -230,6 +230,22 @@ def test_flower_is_for_administrators_and_read_only(origin: Cloud) -> None:
     status, _, body = ask(origin, "GET", "/flower/workers", Cookie="yes")
     assert (status, json.loads(body)["path"]) == (200, "/flower/workers")
     assert ask(origin, "POST", "/flower/api/task/revoke/1", b"", Cookie="yes")[0] == 403
+
+
+def test_the_front_comes_back_although_its_worker_outlived_it(origin: Cloud) -> None:
+    old = pid_of(origin, "front")
+    os.kill(old, signal.SIGKILL)
+    came_back(origin, "front", old)
+    supervisor.wait_until(lambda: _status_or_none(origin, "/compute/") == 200, 5, "it does not answer")
+    assert supervisor.front_strays(origin) == []
+
+
+def test_a_stray_worker_of_the_front_is_ended_with_the_orphans(origin: Cloud) -> None:
+    os.kill(pid_of(origin, supervisor.NAME), signal.SIGKILL)
+    os.kill(pid_of(origin, "front"), signal.SIGKILL)
+    supervisor.wait_until(lambda: bool(supervisor.front_strays(origin)), 5, "no stray")
+    assert "a worker of front" in supervisor.end_orphans(origin)
+    assert _status_or_none(origin, "/") is None
 
 
 def test_static_files_are_files_only(origin: Cloud) -> None:

@@ -112,7 +112,8 @@ def _statement(is_admin: bool, for_operators: bool) -> tuple[str, tuple[Any, ...
     columns = (*PLAIN, *FOR_OPERATORS) if for_operators else PLAIN
     rows = Instance.objects.for_actor(stranger).alive().filter(id=_SERVER).order_by()
     sql, params = rows.annotate(**_AS_TEXT).values_list(*columns, *_AS_TEXT).query.sql_with_params()
-    return sql, params, namedtuple("Row", (*columns, *_AS_TEXT))._make
+    row: Any = namedtuple("Row", (*columns, *_AS_TEXT))  # type: ignore[misc]  # its fields are known at run time
+    return sql, params, row._make
 
 
 def one(actor: Actor, server_id: str) -> Any:

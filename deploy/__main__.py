@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from computecloud.core.command import CommandFailed, ProgramMissing
@@ -25,6 +26,11 @@ def _state(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--state", type=Path, default=cloud.DEFAULT_STATE, metavar="DIR", help="the cloud's folder (.state)"
     )
+
+
+def _help(main: argparse.ArgumentParser, _asked: argparse.Namespace) -> int:
+    main.print_help()
+    return 0
 
 
 def parser() -> argparse.ArgumentParser:
@@ -80,7 +86,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("arguments", nargs="*", help="for pytest, after --")
 
     verb("check", "linters, types, import directions, migrations", quality.check)
-    verb("help", "this text", lambda _asked: main.print_help() or 0)
+    verb("help", "this text", partial(_help, main))
     return main
 
 

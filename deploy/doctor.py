@@ -10,11 +10,8 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Literal
-from urllib.error import URLError
-from urllib.request import urlopen
 
 from deploy import cloud as clouds
 from deploy import credentials, database, supervisor
@@ -24,6 +21,7 @@ from deploy.cloud import Cloud
 from deploy.management import manage
 from deploy.progress import Failure
 from deploy.readiness import tail
+from deploy.up import TUN_REMEDY
 from hosts.drivers.libvirt_kvm_probe import kvm_works
 
 Level = Literal["well", "note", "wrong"]
@@ -42,44 +40,42 @@ class Finding:
     remedy: str = ""
 
 
+def judge(well: bool, subject: str, text: str, remedy: str, otherwise: Level = "wrong") -> Finding:
+    """A finding whose remedy is told only when it is needed."""
+    return Finding("well", subject, text) if well else Finding(otherwise, subject, text, remedy)
+
+
 def machine(cloud: Cloud) -> Iterator[Finding]:
     """Root, devices, virtualization, space, memory."""
-    real = not cloud.wish.fake
-    if real:
-        root = os.geteuid() == 0
-        yield Finding(
-            "well" if root else "wrong",
-            "user",
-            f"user id {os.geteuid()}",
-            "" if root else "Run as root: sudo ./cloud ...",
-        )
+    if not cloud.wish.fake:
+        yield judge(os.geteuid() == 0, "user", f"user id {os.geteuid()}", "Run as root: sudo ./cloud ...")
         tun = Path("/dev/net/tun").exists()
-        yield Finding(
-            "well" if tun else "wrong", "/dev/net/tun", "there" if tun else "missing, so guests can have no network",
-            "" if tun else "mkdir -p /dev/net && mknod /dev/net/tun c 10 200; in a container, pass the device in",
-        )  # fmt: skip
-        works = kvm_works()
-        there = Path("/dev/kvm").exists()
-        text = (
-            "works"
-            if works
-            else f"does not run guest code ({'/dev/kvm is there all the same' if there else 'no /dev/kvm'})"
-        )
-        yield Finding(
-            "well" if works else "note", "KVM", text,
-            "" if works else "Guests run in software (QEMU TCG), about ten times slower. Enable (nested) virtualization to change that.",
-        )  # fmt: skip
+        yield judge(tun, "/dev/net/tun", "there" if tun else "missing, so guests can have no network", TUN_REMEDY)
+        yield _virtualization()
     free_gb = shutil.disk_usage(cloud.state).free / 1e9
-    level: Level = "well" if free_gb > SPACE_NOTE_GB else "note" if free_gb > SPACE_WRONG_GB else "wrong"
-    yield Finding(
-        level, "free space", f"{free_gb:.1f} GB at {cloud.state}",
-        "" if level == "well" else "Guests' disks are thin and grow: delete servers or images, or move --state to a larger disk.",
-    )  # fmt: skip
-    available_mb = _available_mb()
-    yield Finding(
-        "well" if available_mb > MEMORY_WRONG_MB else "wrong", "free memory", f"{available_mb} MB",
-        "" if available_mb > MEMORY_WRONG_MB else "Stop servers, or give the machine more memory.",
-    )  # fmt: skip
+    yield judge(
+        free_gb > SPACE_NOTE_GB,
+        "free space",
+        f"{free_gb:.1f} GB at {cloud.state}",
+        "Guests' disks are thin and grow: delete servers or images, or use --state on a larger disk.",
+        "note" if free_gb > SPACE_WRONG_GB else "wrong",
+    )
+    memory_mb = _available_mb()
+    remedy = "Stop servers, or give the machine more memory."
+    yield judge(memory_mb > MEMORY_WRONG_MB, "free memory", f"{memory_mb} MB", remedy)
+
+
+def _virtualization() -> Finding:
+    """Asked by running guest code: the device alone says nothing on a nested machine."""
+    there = "/dev/kvm is there all the same" if Path("/dev/kvm").exists() else "no /dev/kvm"
+    works = kvm_works()
+    return judge(
+        works,
+        "KVM",
+        "works" if works else f"does not run guest code ({there})",
+        "Guests run in software, some ten times slower. Enable (nested) virtualization to change that.",
+        "note",
+    )
 
 
 def _available_mb() -> int:
@@ -91,19 +87,14 @@ def _available_mb() -> int:
 
 def permissions(cloud: Cloud) -> Iterator[Finding]:
     """Nobody but the owner may read secrets."""
-    private = [
-        cloud.state, cloud.state / credentials.FILE, cloud.state / "clouds.yaml", cloud.config_file, cloud.etc / "redis.conf",
-        *cloud.data.glob("identities/*/identity.toml"),
-    ]  # fmt: skip
-    open_ones = [path for path in private if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077]
-    missing = [path for path in private[:4] if not path.exists()]
-    yield Finding(
-        "wrong" if open_ones else "well", "permissions",
-        f"readable by others: {', '.join(map(str, open_ones))}" if open_ones else "secrets are readable by their owner only",
-        f"chmod go-rwx {' '.join(map(str, open_ones))}" if open_ones else "",
-    )  # fmt: skip
+    needed = [cloud.state, cloud.state / credentials.FILE, cloud.state / "clouds.yaml", cloud.config_file]
+    private = [*needed, cloud.etc / "redis.conf", *cloud.data.glob("identities/*/identity.toml")]
+    readable = [str(path) for path in private if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077]
+    text = f"others may read {', '.join(readable)}" if readable else "secrets are readable by their owner only"
+    yield judge(not readable, "permissions", text, f"chmod go-rwx {' '.join(readable)}")
+    missing = [str(path) for path in needed if not path.exists()]
     if missing:
-        yield Finding("wrong", "files", f"missing: {', '.join(map(str, missing))}", "./cloud up makes them again")
+        yield Finding("wrong", "files", f"missing: {', '.join(missing)}", "./cloud up makes them again")
 
 
 def processes(cloud: Cloud) -> Iterator[Finding]:
@@ -163,7 +154,7 @@ def broker(cloud: Cloud) -> Iterator[Finding]:
 def stored(cloud: Cloud) -> Iterator[Finding]:
     """The database can be read and has every migration."""
     try:
-        plan = manage(cloud, "migrate", "--check", "--plan", timeout_s=60)
+        manage(cloud, "migrate", "--check", "--plan", timeout_s=60)
     except Failure as problem:
         text = str(problem)
         if "Planned operations" in text:
@@ -173,12 +164,9 @@ def stored(cloud: Cloud) -> Iterator[Finding]:
                 "wrong", "database", text[-500:], "See ./cloud logs api; restore a backup if the file is damaged"
             )
         return
-    del plan
     current = database.is_prepared(cloud)
-    yield Finding(
-        "well" if current else "note", "database", "migrated" if current else "migrated, but the code changed since the last up",
-        "" if current else "./cloud up restarts services with the new code",
-    )  # fmt: skip
+    text = "migrated" if current else "migrated, but the code changed since the last up"
+    yield judge(current, "database", text, "./cloud up restarts services with the new code", "note")
 
 
 def answers(cloud: Cloud) -> Iterator[Finding]:
@@ -251,32 +239,17 @@ def hypervisors(cloud: Cloud) -> Iterator[Finding]:
 
 
 def clock(cloud: Cloud) -> Iterator[Finding]:
-    """Tokens expire by this clock; a clock that jumps ends them early. Needs no network: the front's own Date is compared."""
+    """Tokens expire by this clock: one that jumps ends them early."""
     year = time.gmtime().tm_year
     if not 2025 <= year <= 2100:
         yield Finding("wrong", "clock", f"says {time.ctime()}", "Set it: timedatectl set-time, or start chrony")
         return
-    try:
-        with urlopen(f"{cloud.local_url}/static/none", timeout=3) as reply:  # noqa: S310
-            stamp = reply.headers["Date"]
-    except URLError as problem:
-        stamp = problem.headers.get("Date") if hasattr(problem, "headers") else None
-    except OSError:
-        stamp = None
-    off_s = abs(parsedate_to_datetime(stamp).timestamp() - time.time()) if stamp else 0.0
     newest = max((path.stat().st_mtime for path in cloud.run.glob("*.pid")), default=0.0)
-    if newest > time.time() + CLOCK_NOTE_S:
-        yield Finding(
-            "wrong",
-            "clock",
-            f"stands {newest - time.time():.0f} s before files written earlier: it was set back",
-            "Run chrony or systemd-timesyncd",
-        )
-    else:
-        level: Level = "well" if off_s < CLOCK_NOTE_S else "note"
-        yield Finding(
-            level, "clock", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "" if level == "well" else "Run chrony"
-        )
+    behind_s = newest - time.time()
+    text = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    if behind_s > CLOCK_NOTE_S:
+        text += f", {behind_s:.0f} s before files that were written earlier: it was set back"
+    yield judge(behind_s <= CLOCK_NOTE_S, "clock", text, "Run chrony or systemd-timesyncd")
 
 
 LOOKS: tuple[Callable[[Cloud], Iterator[Finding]], ...] = (

@@ -53,7 +53,7 @@ def holders(path: Path) -> list[int]:
 
 def _holds(process: Path, path: Path) -> bool:
     try:
-        return any(os.readlink(handle) == str(path) for handle in (process / "fd").iterdir())
+        return any(handle.readlink() == path for handle in (process / "fd").iterdir())
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return False
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 WIDTH = 52
 
 
-class Failure(Exception):  # noqa: N818 (a fact, told to people)
+class Failure(Exception):
     """A command cannot go on. The text says what is wrong and how to mend it; it is shown without a traceback."""
 
 

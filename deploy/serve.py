@@ -7,7 +7,6 @@ worker that lives on as a stray when that parent is killed with -9. Restarting i
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -24,9 +23,8 @@ class OneProcess(MPServer):
     """A Granian server whose only worker is the calling process."""
 
     def _serve(self, spawn_target: Callable[..., None], target_loader: Callable[..., Any]) -> None:
-        self.pid = os.getpid()
-        self._init_shared_socket()
-        self._start_ipc()
+        self._init_shared_socket()  # type: ignore[no-untyped-call]
+        self._start_ipc()  # type: ignore[no-untyped-call]
         worker = self._spawn_worker(idx=0, target=spawn_target, callback_loader=target_loader)
         worker.inner.run()
 

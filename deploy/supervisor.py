@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from supervisor.xmlrpc import SupervisorTransport
 
-from computecloud.core.command import start_detached
+from computecloud.core.command import SYSTEM_PATH, start_detached
 from deploy import pids
 from deploy.cloud import CHECKOUT, Cloud
 from deploy.files import write_private
@@ -77,11 +77,8 @@ def _program(cloud: Cloud, process: Process) -> str:
     words = ["/bin/sh", str(CHECKOUT / "deploy" / "launch.sh"), str(cloud.run), process.name, *process.command]
     # The supervisor expands %(name)s in commands and environments, and splits commands as a shell would.
     command = " ".join(quoted(word) for word in words).replace("%", "%%")
-    environment = ",".join(
-        f'{name}="{value}"'.replace("%", "%%")
-        for name, value in ({"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
-                            | process.environment).items()
-    )  # fmt: skip
+    values = {"PATH": SYSTEM_PATH, "LC_ALL": "C.UTF-8"} | process.environment
+    environment = ",".join(f'{name}="{value}"'.replace("%", "%%") for name, value in values.items())
     return f"""\
 [program:{process.name}]
 command={command}

@@ -32,6 +32,7 @@ from deploy.machines import Machines
 from deploy.progress import Failure, Progress
 
 LEAST_FREE_GB = 4
+TUN_REMEDY = "mkdir -p /dev/net && mknod /dev/net/tun c 10 200; into a container, pass the device"
 
 
 def settle(asked: argparse.Namespace) -> Cloud:
@@ -68,9 +69,7 @@ def check_machine(one: Cloud) -> None:
                 "Real compute hosts need root: run sudo ./cloud up, or ./cloud up --fake 3 for simulated ones."
             )
         if not Path("/dev/net/tun").exists():
-            raise Failure(
-                "There is no /dev/net/tun, so guests can have no network: mkdir -p /dev/net && mknod /dev/net/tun c 10 200"
-            )
+            raise Failure(f"There is no /dev/net/tun, so guests can have no network. {TUN_REMEDY}")
     parent = next(folder for folder in (one.state, *one.state.parents) if folder.exists())
     free_gb = shutil.disk_usage(parent).free / 1e9
     if free_gb < LEAST_FREE_GB and not one.wish.fake:

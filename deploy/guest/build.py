@@ -28,6 +28,8 @@ ROOT_LABEL = "cc-guest-root"  # the first program looks for it
 LARGEST_ROOT = "2T"  # as the partition table's; room is kept for the tables of a file system that grows so far
 BLOCK = 4096
 EMPTY_FOLDERS = ("dev", "proc", "sys", "run", "tmp", "root", "mnt", "var/lib", "etc/dropbear", "home/computecloud")
+# No password has this hash; busybox stumbles over the usual "*".
+NO_PASSWORD = "$6$none$*"
 APPLETS_LEFT_OUT = frozenset({"dpkg", "dpkg-deb", "rpm", "rpm2cpio", "bc", "dc", "busybox"})
 
 
@@ -124,7 +126,8 @@ def _root_tree(tree: Path, modules: Modules, contents: dict[str, Path]) -> Path:
             place.symlink_to("/bin/busybox")
     _copy_modules(tree, modules)
     (tree / "etc/resolv.conf").touch()
-    (tree / "etc/shadow").write_text("root:*:19700:0:99999:7:::\ncomputecloud:!:19700:0:99999:7:::\n")
+    users = ("root", "computecloud")
+    (tree / "etc/shadow").write_text("".join(f"{user}:{NO_PASSWORD}:19700:0:99999:7:::\n" for user in users))
     for folder in ("root", "home/computecloud", "etc/dropbear"):
         (tree / folder).chmod(0o700)
     (tree / "etc/shadow").chmod(0o600)

@@ -121,8 +121,10 @@ class Echo(BaseHTTPRequestHandler):
         else:
             left = int(self.headers.get("Content-Length") or 0)
             while left: got = self.rfile.read(min(left, 65536)); left -= len(got); size += len(got)
-        status = {"yes": 204, "user": 403}.get(self.headers.get("Cookie", ""), 401) if "auth-check" in self.path else 200
-        body = b"" if status == 204 else json.dumps({"path": self.path, "size": size, "headers": dict(self.headers)}).encode()
+        status = {"yes": 204, "user": 403}.get(self.headers.get("Cookie", ""), 401)
+        if "auth-check" not in self.path: status = 200
+        seen = {"path": self.path, "size": size, "headers": dict(self.headers)}
+        body = b"" if status == 204 else json.dumps(seen).encode()
         self.send_response(status); self.send_header("Content-Length", str(len(body))); self.end_headers()
         self.wfile.write(body)
     do_GET = do_POST = do_PUT = do

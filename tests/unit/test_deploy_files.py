@@ -49,6 +49,17 @@ def test_secrets_are_random_private_and_kept(one: Cloud) -> None:
     assert min(map(len, (first.secret_key, first.broker_password, first.admin_password, first.demo_password))) >= 20
 
 
+def test_a_process_is_restarted_when_what_it_read_changed(one: Cloud) -> None:
+    secrets = credentials.ensure(one.state)
+    config.write_cloud(one, secrets, None)
+    broker.write_config(one, secrets, None)
+    front.write_config(one)
+    before = {process.name: process for process in processes.all_of(one, [], [], None)}
+    broker.write_config(one, secrets, "172.30.9.1")
+    after = {process.name: process for process in processes.all_of(one, [], [], None)}
+    assert [name for name in before if before[name] != after[name]] == ["redis"]
+
+
 def test_wishes_are_remembered(one: Cloud) -> None:
     one.save()
     assert cloud.load(one.state).wish == one.wish
@@ -79,6 +90,8 @@ def test_an_agents_settings_hold_no_database_and_no_key(one: Cloud) -> None:
 def test_no_secret_is_on_a_command_line(one: Cloud) -> None:
     secrets = credentials.ensure(one.state)
     broker.write_config(one, secrets, None)
+    config.write_cloud(one, secrets, None)
+    front.write_config(one)
     supervisor.write_config(one, processes.all_of(one, [], [], None))
     text = supervisor.config_file(one).read_text()
     assert not [value for value in vars(secrets).values() if value in text]

@@ -304,6 +304,11 @@ def test_the_documents_that_clients_read_first(cloud: Cloud) -> None:
     assert cloud.as_reader.get("/image/v2/info/stores").json()["stores"][0]["id"] == "local"
 
 
+def test_an_image_without_an_id_is_not_the_list(cloud: Cloud) -> None:
+    assert cloud.as_member.get(f"{V2}/").status_code == 404
+    assert cloud.as_member.delete(f"{V2}/").status_code == 404
+
+
 def test_without_a_token_nothing_is_shown(cloud: Cloud) -> None:
     assert cloud.anonymous.get(V2).status_code == 401
     assert cloud.with_bad_token.get(V2).status_code == 401

@@ -15,6 +15,7 @@ from computecloud.http.views import ServiceViewSet, accepts
 from integrations.images import facade, records
 from integrations.images.api import listing, patching, shape
 from integrations.images.api.schemas import CREATE, IMPORT, NEVER, READ_ONLY
+from integrations.images.errors import ImageNotFound
 from integrations.images.models import ImageStatus
 
 
@@ -28,6 +29,7 @@ class ImageViewSet(ServiceViewSet):
         "retrieve": "image:show",
         "update": "image:update",
         "destroy": "image:delete",
+        "destroy_nothing": "image:delete",
         "put_tag": "image:tag",
         "remove_tag": "image:tag",
         "deactivate": "image:deactivate",
@@ -36,6 +38,8 @@ class ImageViewSet(ServiceViewSet):
     }
 
     def list(self, request: Any) -> HttpResponse:
+        if request._request.public_path.endswith("/"):  # an image whose id is nothing, not the list
+            raise ImageNotFound(image_id="")
         return answer(listing.page(self.actor, dict(request._request.GET.lists())))
 
     @accepts({"type": "object"})
@@ -58,6 +62,9 @@ class ImageViewSet(ServiceViewSet):
     def destroy(self, request: Any, image_id: str) -> HttpResponse:
         facade.delete(self.actor, image_id)
         return empty(204)
+
+    def destroy_nothing(self, request: Any) -> HttpResponse:
+        raise ImageNotFound(image_id="")
 
     def put_tag(self, request: Any, image_id: str, tag: str) -> HttpResponse:
         if len(tag) > 255:

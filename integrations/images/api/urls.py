@@ -18,7 +18,7 @@ urlpatterns = [
     path("v2/schemas/<str:name>", DiscoveryViewSet.as_view({"get": "show_schema"})),
     path("v2/info/import", DiscoveryViewSet.as_view({"get": "import_methods"})),
     path("v2/info/stores", DiscoveryViewSet.as_view({"get": "stores"})),
-    path("v2/images", ImageViewSet.as_view({"get": "list", "post": "create"})),
+    path("v2/images", ImageViewSet.as_view({"get": "list", "post": "create", "delete": "destroy_nothing"})),
     path(IMAGE, ImageViewSet.as_view({"get": "retrieve", "patch": "update", "delete": "destroy"})),
     path(f"{IMAGE}/file", ImageDataViewSet.as_view({"get": "download", "put": "upload"})),
     path(f"{IMAGE}/stage", ImageDataViewSet.as_view({"put": "stage"})),

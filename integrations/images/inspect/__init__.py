@@ -29,7 +29,7 @@ PLAIN = {"raw", "ami", "ari", "aki"}
 SEEN_AT_THE_END = {"vhd"}
 
 
-class ContentRefused(Exception):  # noqa: N818  # already a fact
+class ContentRefused(Exception):
     """The bytes may not become an image. The text is for the owner."""
 
 

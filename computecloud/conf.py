@@ -111,8 +111,9 @@ class Conf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     # --- networks
     network_mtu: int = 1450  # largest MTU of a network: the underlay's, less 50 for VXLAN
-    quota_network_network: int = 100  # these six: rows a project may have, Neutron's defaults; -1 is unlimited
+    quota_network_network: int = 100  # these: rows a project may have, Neutron's defaults; -1 is unlimited
     quota_network_subnet: int = 100
+    quota_network_subnetpool: int = 100
     quota_network_port: int = 500
     quota_network_router: int = 10
     quota_network_security_group: int = 10

@@ -19,6 +19,22 @@ class InvalidInput(Invalid):
     message = "Invalid input for operation: {error_message}."
 
 
+class PrefixVersionMismatch(Invalid):
+    message = "Cannot mix IPv4 and IPv6 prefixes in a subnet pool."
+
+
+class IllegalSubnetPoolPrefixBounds(Invalid):
+    message = "Illegal prefix bounds: {prefix_type}={prefixlen}."
+
+
+class IllegalSubnetPoolPrefixUpdate(Invalid):
+    message = "Illegal update to prefixes: the new prefixes do not hold the present ones."
+
+
+class DefaultSubnetPoolExists(Invalid):
+    message = "A default subnetpool for this IP family has already been set. Only one default may exist per IP family."
+
+
 class InvalidAllocationPool(Invalid):
     message = "The allocation pool {pool} is not valid."
 
@@ -144,6 +160,10 @@ class SubnetNotFound(NotFound):
     message = "Subnet {subnet_id} could not be found."
 
 
+class SubnetPoolNotFound(NotFound):
+    message = "Subnet pool {subnetpool_id} could not be found."
+
+
 class PortNotFound(NotFound):
     message = "Port {port_id} could not be found."
 
@@ -209,6 +229,14 @@ class NetworkInUse(Conflict):
     message = (
         "Unable to complete operation on network {net_id}. There are one or more ports still in use on the network."
     )
+
+
+class SubnetAllocationError(Conflict):
+    message = "Failed to allocate subnet: {reason}."
+
+
+class SubnetPoolDeleteError(Conflict):
+    message = "Unable to delete subnet pool: Subnets allocated from this pool still exist."
 
 
 class SubnetInUse(Conflict):

@@ -13,6 +13,7 @@ from integrations.networks.hosts_view import (
     nics,
     nics_of_servers,
     security_groups_of,
+    servers_with_ports,
 )
 from integrations.networks.membership import group_names, groups_of_server, join_group, leave_group
 from integrations.networks.plans import resolve, resolve_groups
@@ -82,6 +83,7 @@ __all__ = [
     "security_group",
     "security_groups",
     "security_groups_of",
+    "servers_with_ports",
     "set_quotas",
     "unplugged",
     "update_security_group",

@@ -134,3 +134,8 @@ def dhcp_addresses(network_ids: Iterable[str]) -> dict[str, str]:
     for network_id, address in rows.order_by("id").values_list("port__network_id", "address"):
         found.setdefault(network_id, address)
     return found
+
+
+def servers_with_ports() -> set[str]:
+    """Ids of all servers that hold a port, for the audit."""
+    return set(Port.objects.exclude(server_id="").values_list("server_id", flat=True))

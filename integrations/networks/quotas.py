@@ -10,7 +10,7 @@ from computecloud.conf import conf
 from integrations.networks.errors import OverQuota
 from integrations.networks.models import QuotaGate
 
-RESOURCES = ("network", "subnet", "port", "router", "security_group", "security_group_rule")
+RESOURCES = ("network", "subnet", "subnetpool", "port", "router", "security_group", "security_group_rule")
 UNLIMITED = -1
 
 

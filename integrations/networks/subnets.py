@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from computecloud.core.clock import utcnow
-from integrations.networks import addresses, allocation, ports, quotas
+from integrations.networks import addresses, allocation, ports, quotas, subnet_pools
 from integrations.networks.addresses import Block, Pool
 from integrations.networks.allocation import Want
 from integrations.networks.errors import (
@@ -21,7 +21,7 @@ from integrations.networks.errors import (
     NetworkNotFound,
     SubnetInUse,
 )
-from integrations.networks.models import DHCP_OWNER, ROUTER_OWNER, FixedAddress, Network, Port, Subnet, Tag
+from integrations.networks.models import DHCP_OWNER, ROUTER_OWNER, FixedAddress, Network, Port, Subnet, SubnetPool, Tag
 from integrations.networks.ports import NewPort
 
 MOST_NAMESERVERS = 5
@@ -29,16 +29,21 @@ MOST_ROUTES = 20
 IPV6_MODES = ("slaac", "dhcpv6-stateful", "dhcpv6-stateless")
 
 
-def create(network: Network, project_id: str, wanted: dict[str, Any]) -> Subnet:
+def create(network: Network, project_id: str, wanted: dict[str, Any], pool: SubnetPool | None = None) -> Subnet:
     """A subnet from a request body whose types are right. Raises InvalidInput, OverQuota and the pool errors.
 
+    ``pool``: cut the block from there; cidr may then be missing, and prefixlen say its length.
     Keys: cidr, ip_version, name, description, gateway_ip (missing: the first address), enable_dhcp, allocation_pools,
     dns_nameservers, host_routes, ipv6_ra_mode, ipv6_address_mode.
     """
-    block = _block(wanted["cidr"], wanted["ip_version"])
+    if pool is not None:
+        block = subnet_pools.cut(pool, wanted.get("cidr"), _length(wanted.get("prefixlen")))
+    else:
+        block = _block(wanted["cidr"], wanted["ip_version"])
     subnet = Subnet(
         network=network,
         project_id=project_id,
+        subnet_pool=pool,
         name=wanted.get("name") or "",
         description=wanted.get("description") or "",
         ip_version=block.version,
@@ -235,3 +240,7 @@ def _give_derived_addresses(subnet: Subnet) -> None:
     if subnet.derives_addresses:
         there = Port.objects.filter(network_id=subnet.network_id).exclude(device_owner__startswith="network:")
         allocation.take([Want(port.id, (subnet,), ports.derived(subnet, port.mac_address)) for port in there])
+
+
+def _length(wanted: int | str | None) -> int | None:
+    return int(wanted) if wanted is not None else None

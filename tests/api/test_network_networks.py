@@ -249,7 +249,8 @@ def test_overlapping_subnets_on_one_network_are_refused(cloud: Cloud) -> None:
         ({"host_routes": [{"destination": "10.9.0.0/24", "nexthop": "x"}]}, 400, "InvalidInput"),
         ({"host_routes": [{"destination": "10.9.0.0/24"}]}, 400, "HTTPBadRequest"),
         ({"ipv6_ra_mode": "slaac"}, 400, "InvalidInput"),
-        ({"subnetpool_id": "x"}, 400, "HTTPBadRequest"),
+        ({"subnetpool_id": "x"}, 404, "SubnetPoolNotFound"),
+        ({"use_default_subnetpool": True}, 400, "HTTPBadRequest"),
     ],
 )
 def test_wrong_subnets(cloud: Cloud, wanted: dict[str, Any], status: int, kind: str) -> None:

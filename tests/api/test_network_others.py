@@ -110,7 +110,7 @@ def test_floating_addresses_are_an_empty_list_and_refused(cloud: Cloud) -> None:
 
 
 def test_what_is_not_offered_is_404(cloud: Cloud) -> None:
-    for path in ("subnetpools", "address-scopes", "trunks", "rbac-policies", "nonsense", "networks/x/y"):
+    for path in ("address-scopes", "trunks", "rbac-policies", "nonsense", "networks/x/y"):
         answer = cloud.as_admin.get(f"{V2}/{path}")
         assert answer.status_code == 404, path
         assert "NeutronError" in answer.json()
@@ -123,7 +123,7 @@ def test_extensions_are_listed_and_shown(cloud: Cloud) -> None:
         "security-group", "router", "external-net", "extra_dhcp_opt", "binding", "port-security", "quotas", "provider",
         "standard-attr-tag",
     } <= aliases  # fmt: skip
-    assert not aliases & {"dvr", "l3-ha", "trunk", "allowed-address-pairs", "subnet_allocation", "extraroute"}
+    assert not aliases & {"dvr", "l3-ha", "trunk", "allowed-address-pairs", "extraroute"}
     for one in listed:
         assert cloud.as_reader.get(f"{V2}/extensions/{one['alias']}").json()["extension"] == one
     refused(cloud.as_reader.get(f"{V2}/extensions/dvr"), 404, "ExtensionNotFound")
@@ -142,7 +142,8 @@ A, B = "a" * 32, "b" * 32
 def test_quotas_of_ones_own_project(cloud: Cloud) -> None:
     quota = cloud.as_reader.get(f"{V2}/quotas/{A}").json()["quota"]
     assert quota == {
-        "network": 100, "subnet": 100, "port": 500, "router": 10, "security_group": 10, "security_group_rule": 100
+        "network": 100, "subnet": 100, "subnetpool": 100, "port": 500, "router": 10, "security_group": 10,
+        "security_group_rule": 100,
     }  # fmt: skip
     assert cloud.as_reader.get(f"{V2}/quotas/{A}/default").json()["quota"] == quota
     assert cloud.as_reader.get(f"{V2}/quotas/tenant").json()["tenant"]["tenant_id"] == A
@@ -193,7 +194,9 @@ def everything(cloud: Cloud) -> dict[str, str]:
     network = make_network(cloud.as_member)
     subnet = make_subnet(cloud.as_member, network["id"])
     group = cloud.as_member.get(f"{V2}/security-groups").json()["security_groups"][0]
+    pool = {"subnetpool": {"name": "p", "prefixes": ["10.0.0.0/8"]}}
     return {
+        "subnetpools": cloud.as_member.post(f"{V2}/subnetpools", pool).json()["subnetpool"]["id"],
         "networks": network["id"],
         "subnets": subnet["id"],
         "ports": make_port(cloud.as_member, network["id"])["id"],

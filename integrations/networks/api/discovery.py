@@ -15,7 +15,7 @@ from integrations.networks.errors import AgentNotFound, ExtensionNotFound, Float
 
 V2 = "/network/v2.0"
 RESOURCES = {
-    "network": "networks", "subnet": "subnets", "port": "ports", "router": "routers",
+    "network": "networks", "subnet": "subnets", "subnetpool": "subnetpools", "port": "ports", "router": "routers",
     "security_group": "security-groups", "security_group_rule": "security-group-rules", "quota": "quotas",
     "floatingip": "floatingips", "extension": "extensions", "availability_zone": "availability_zones",
     "agent": "agents",
@@ -26,6 +26,7 @@ EXTENSIONS: dict[str, tuple[str, str]] = {
     "agent": ("agent", "Lists the hosts' agents; there are none of Neutron's kinds."),
     "availability_zone": ("Availability Zone", "Lists availability zones of the network service."),
     "binding": ("Port Binding", "Shows administrators the host of a port."),
+    "default-subnetpools": ("Default Subnetpools", "A default subnet pool for each IP version."),
     "empty-string-filtering": ("Empty String Filtering Extension", "Filters by an empty text."),
     "external-net": ("Neutron external network", "Marks networks as external. They carry no external traffic yet."),
     "extra_dhcp_opt": ("Neutron Extra DHCP options", "Extra DHCP options of ports, from a list of allowed ones."),
@@ -48,6 +49,7 @@ EXTENSIONS: dict[str, tuple[str, str]] = {
     "standard-attr-revisions": ("Resource revision numbers", "Counts the changes of a row."),
     "standard-attr-tag": ("Tag support for resources with standard attribute", "Tags."),
     "standard-attr-timestamp": ("Resource timestamps", "When a row was made and changed."),
+    "subnet_allocation": ("Subnet Allocation", "Cuts subnets from subnet pools."),
 }
 
 

@@ -89,11 +89,29 @@ SUBNET_CREATE = one_or_many(
         "ip_version": {"enum": [4, 6]},
         "ipv6_ra_mode": _IPV6_MODE,
         "ipv6_address_mode": _IPV6_MODE,
-        "subnetpool_id": {"type": "null"},
+        "subnetpool_id": NULLABLE_ID,
+        "use_default_subnetpool": BOOLEAN,
+        "prefixlen": {"type": ["integer", "string"], "minimum": 1, "maximum": 128, "pattern": "^[1-9][0-9]{0,2}$"},
     },
-    ("network_id", "cidr"),
+    ("network_id",),
 )
 SUBNET_UPDATE = one("subnet", _SUBNET)
+
+_LENGTH = {"type": ["integer", "string"], "minimum": 1, "maximum": 128, "pattern": "^[1-9][0-9]{0,2}$"}
+_SUBNET_POOL = {
+    **COMMON,
+    "prefixes": {"type": "array", "items": ADDRESS, "minItems": 1, "maxItems": 64},
+    "min_prefixlen": _LENGTH,
+    "max_prefixlen": _LENGTH,
+    "default_prefixlen": _LENGTH,
+    "is_default": BOOLEAN,
+    "default_quota": {"type": "null"},
+    "address_scope_id": {"type": "null"},
+}
+SUBNET_POOL_CREATE = one_or_many(
+    "subnetpool", "subnetpools", {**_SUBNET_POOL, **OWNER, "shared": BOOLEAN}, ("name", "prefixes")
+)
+SUBNET_POOL_UPDATE = one("subnetpool", _SUBNET_POOL)
 
 _FIXED_IP = {
     "type": "object",
@@ -176,7 +194,9 @@ _LIMIT = {"type": "integer", "minimum": -1, "maximum": 2147483647}
 QUOTA_UPDATE = one(
     "quota",
     {
-        **dict.fromkeys(("network", "subnet", "port", "router", "security_group", "security_group_rule"), _LIMIT),
+        **dict.fromkeys(
+            ("network", "subnet", "subnetpool", "port", "router", "security_group", "security_group_rule"), _LIMIT
+        ),
         **OWNER,
         "check_limit": BOOLEAN,
         "force": BOOLEAN,

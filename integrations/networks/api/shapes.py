@@ -23,6 +23,7 @@ from integrations.networks.models import (
     SecurityGroup,
     SecurityGroupRule,
     Subnet,
+    SubnetPool,
 )
 
 View = dict[str, Any]
@@ -30,7 +31,7 @@ _OWNED = ("id", "project_id", "name", "description", "created_at", "updated_at",
 _NETWORK = (*_OWNED, "admin_state_up", "shared", "is_external", "port_security_enabled", "mtu", "segment")
 _SUBNET = (
     *_OWNED, "network_id", "ip_version", "cidr", "gateway_ip", "enable_dhcp", "allocation_pools", "dns_nameservers",
-    "host_routes", "ipv6_ra_mode", "ipv6_address_mode",
+    "host_routes", "ipv6_ra_mode", "ipv6_address_mode", "subnet_pool_id",
 )  # fmt: skip
 _PORT = (
     *_OWNED, "network_id", "mac_address", "admin_state_up", "status", "device_id", "device_owner",
@@ -100,7 +101,22 @@ def subnets(actor: Actor, ids: Sequence[str]) -> list[View]:
     rows = _in_order(ids, Subnet.objects.filter(id__in=ids).values(*_SUBNET))
     words = tags.of("subnets", ids)
     return [
-        _owned(row, words[row["id"]]) | {name: row[name] for name in _SUBNET[len(_OWNED) :]} | {"subnetpool_id": None}
+        _owned(row, words[row["id"]])
+        | {name: row[name] for name in _SUBNET[len(_OWNED) : -1]}
+        | {"subnetpool_id": row["subnet_pool_id"]}
+        for row in rows
+    ]
+
+
+def subnet_pools(actor: Actor, ids: Sequence[str]) -> list[View]:
+    """Subnet pools in the order of ``ids``; two queries."""
+    columns = ("ip_version", "prefixes", "default_prefixlen", "min_prefixlen", "max_prefixlen", "shared", "is_default")
+    rows = _in_order(ids, SubnetPool.objects.filter(id__in=ids).values(*_OWNED, *columns))
+    words = tags.of("subnetpools", ids)
+    return [
+        _owned(row, words[row["id"]])
+        | {name: row[name] for name in columns}
+        | {"default_quota": None, "address_scope_id": None}
         for row in rows
     ]
 

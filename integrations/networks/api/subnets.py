@@ -12,10 +12,16 @@ from computecloud.http.answers import empty
 from integrations.networks import subnets
 from integrations.networks.api import schemas, shapes
 from integrations.networks.api.bodies import accepts
-from integrations.networks.api.lists import OWNED_SORT, Listing, boolean, nothing, number, owned, text
+from integrations.networks.api.lists import OWNED_SORT, Listing, boolean, number, owned, text
 from integrations.networks.api.resource import CollectionViewSet, owner
-from integrations.networks.errors import NetworkNotFound, PolicyNotAuthorized, SubnetNotFound
-from integrations.networks.models import Network, Subnet
+from integrations.networks.errors import (
+    HTTPBadRequest,
+    NetworkNotFound,
+    PolicyNotAuthorized,
+    SubnetNotFound,
+    SubnetPoolNotFound,
+)
+from integrations.networks.models import Network, Subnet, SubnetPool
 from integrations.networks.models.subnet import SubnetQuerySet
 
 
@@ -40,7 +46,7 @@ class SubnetsViewSet(CollectionViewSet):
             "enable_dhcp": boolean("enable_dhcp"),
             "ipv6_ra_mode": text("ipv6_ra_mode"),
             "ipv6_address_mode": text("ipv6_address_mode"),
-            "subnetpool_id": nothing,
+            "subnetpool_id": text("subnet_pool_id"),
         },
         OWNED_SORT | {name: name for name in ("network_id", "ip_version", "cidr", "gateway_ip", "enable_dhcp")},
     )
@@ -65,7 +71,28 @@ class SubnetsViewSet(CollectionViewSet):
             raise PolicyNotAuthorized(action="create_subnet")
         if "project_id" not in wanted and "tenant_id" not in wanted:
             project_id = network.project_id
-        return subnets.create(network, project_id, {"ip_version": _version(wanted), **wanted}).id
+        pool = self._pool(wanted)
+        if pool is None and "cidr" not in wanted:
+            raise HTTPBadRequest("a subnetpool must be specified in the absence of a cidr")
+        if pool is not None and wanted.get("ip_version", pool.ip_version) != pool.ip_version:
+            raise HTTPBadRequest("Cannot allocate a subnet of another IP version than its subnet pool's.")
+        given = {"ip_version": _version(wanted), **wanted}
+        return subnets.create(network, project_id, given, pool).id
+
+    def _pool(self, wanted: dict[str, Any]) -> SubnetPool | None:
+        pools = SubnetPool.objects.for_actor(self.actor)
+        if wanted.get("subnetpool_id"):
+            found = pools.filter(id=wanted["subnetpool_id"]).first()
+            if found is None:
+                raise SubnetPoolNotFound(subnetpool_id=wanted["subnetpool_id"])
+            return found
+        if not wanted.get("use_default_subnetpool"):
+            return None
+        version = wanted.get("ip_version", 4)
+        found = pools.filter(is_default=True, ip_version=version).first()
+        if found is None:
+            raise HTTPBadRequest(f"No default subnetpool found for IPv{version}")
+        return found
 
     @accepts(schemas.SUBNET_UPDATE)
     @transaction.atomic
@@ -82,4 +109,4 @@ class SubnetsViewSet(CollectionViewSet):
 
 def _version(wanted: dict[str, Any]) -> int:
     """``ip_version`` may be left out: the CIDR says it."""
-    return 6 if ":" in wanted["cidr"] else 4
+    return 6 if ":" in wanted.get("cidr", "") else 4

@@ -23,13 +23,15 @@ from integrations.networks.errors import (
     RouterNotFound,
     SecurityGroupNotFound,
     SubnetNotFound,
+    SubnetPoolNotFound,
     TagNotFound,
 )
-from integrations.networks.models import Network, Port, Router, SecurityGroup, Subnet, Tag
+from integrations.networks.models import Network, Port, Router, SecurityGroup, Subnet, SubnetPool, Tag
 
 KINDS: dict[str, tuple[Any, type[NotFound], str]] = {
     "networks": (Network, NetworkNotFound, "net_id"),
     "subnets": (Subnet, SubnetNotFound, "subnet_id"),
+    "subnetpools": (SubnetPool, SubnetPoolNotFound, "subnetpool_id"),
     "ports": (Port, PortNotFound, "port_id"),
     "routers": (Router, RouterNotFound, "router_id"),
     "security-groups": (SecurityGroup, SecurityGroupNotFound, "id"),

@@ -19,6 +19,7 @@ from integrations.networks.api.ports import PortsViewSet
 from integrations.networks.api.quotas import QuotasViewSet
 from integrations.networks.api.routers import RoutersViewSet
 from integrations.networks.api.security_groups import SecurityGroupRulesViewSet, SecurityGroupsViewSet
+from integrations.networks.api.subnet_pools import SubnetPoolsViewSet
 from integrations.networks.api.subnets import SubnetsViewSet
 from integrations.networks.api.tags import VIEWS as TAG_VIEWS
 
@@ -48,6 +49,7 @@ urlpatterns: list[URLPattern] = [
     path("v2.0", VersionsViewSet.as_view({"get": "v2"})),
     *_collection("networks", NetworksViewSet),
     *_collection("subnets", SubnetsViewSet),
+    *_collection("subnetpools", SubnetPoolsViewSet),
     *_collection("ports", PortsViewSet),
     *_collection("security-groups", SecurityGroupsViewSet),
     *_collection("security-group-rules", SecurityGroupRulesViewSet, ONE_FIXED),

@@ -6,6 +6,7 @@ from integrations.networks.models.quota import QuotaGate
 from integrations.networks.models.router import Router, RouterInterface
 from integrations.networks.models.security_group import SecurityGroup, SecurityGroupRule
 from integrations.networks.models.subnet import FixedAddress, Subnet
+from integrations.networks.models.subnet_pool import SubnetPool
 from integrations.networks.models.tag import Tag
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "SecurityGroupRule",
     "SegmentCounter",
     "Subnet",
+    "SubnetPool",
     "Tag",
 ]

@@ -10,6 +10,7 @@ from django.db.models import Q
 from computecloud.core.actor import Actor
 from integrations.networks.models.base import Owned, OwnedQuerySet
 from integrations.networks.models.network import Network
+from integrations.networks.models.subnet_pool import SubnetPool
 
 
 class SubnetQuerySet(OwnedQuerySet["Subnet"]):
@@ -26,6 +27,9 @@ class Subnet(Owned):
     """A block of addresses on a network. ``allocation_pools`` is a list of {start, end}, ends included."""
 
     network = models.ForeignKey(Network, on_delete=models.PROTECT, related_name="subnets", editable=False)
+    subnet_pool = models.ForeignKey(
+        SubnetPool, null=True, blank=True, on_delete=models.PROTECT, related_name="subnets", editable=False
+    )
     ip_version = models.PositiveSmallIntegerField(editable=False)
     cidr = models.CharField(max_length=64, editable=False)
     gateway_ip = models.CharField(max_length=64, null=True, blank=True)

@@ -29,7 +29,7 @@ LARGEST_ROOT = "2T"  # as the partition table's; room is kept for the tables of 
 BLOCK = 4096
 EMPTY_FOLDERS = ("dev", "proc", "sys", "run", "tmp", "root", "mnt", "var/lib", "etc/dropbear", "home/computecloud")
 # No password has this hash; busybox stumbles over the usual "*".
-NO_PASSWORD = "$6$none$*"
+LOCKED = "$6$none$*"
 APPLETS_LEFT_OUT = frozenset({"dpkg", "dpkg-deb", "rpm", "rpm2cpio", "bc", "dc", "busybox"})
 
 
@@ -127,7 +127,7 @@ def _root_tree(tree: Path, modules: Modules, contents: dict[str, Path]) -> Path:
     _copy_modules(tree, modules)
     (tree / "etc/resolv.conf").touch()
     users = ("root", "computecloud")
-    (tree / "etc/shadow").write_text("".join(f"{user}:{NO_PASSWORD}:19700:0:99999:7:::\n" for user in users))
+    (tree / "etc/shadow").write_text("".join(f"{user}:{LOCKED}:19700:0:99999:7:::\n" for user in users))
     for folder in ("root", "home/computecloud", "etc/dropbear"):
         (tree / folder).chmod(0o700)
     (tree / "etc/shadow").chmod(0o600)

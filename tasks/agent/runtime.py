@@ -61,6 +61,7 @@ class Runtime:
         self._register()
         for pulse in self.pulses:
             pulse.start()
+        self.pulses[0].nudge()
         self.pulses[2].nudge()
 
     def _register(self) -> None:

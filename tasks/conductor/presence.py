@@ -23,7 +23,14 @@ def register(agent_id: str, asked: wire.Register) -> None:
         for report in asked.hosts:
             _update_host(report, asked.version)
             _update_inventory(report.id, report.inventory)
+        _return_work([report.id for report in asked.hosts])
     door.forget()
+
+
+def _return_work(host_ids: list[str]) -> int:
+    """What a former process of these hosts held need not wait for its lease: it is gone, or fenced by attempt."""
+    held = Operation.objects.filter(host_id__in=host_ids, state=State.RUNNING, attempt__lt=conf().max_attempts)
+    return held.update(state=State.PENDING, runner="", lease_until=None, updated_at=Now(), rung_at=None)
 
 
 def _update_host(report: wire.HostReport, version: str) -> None:

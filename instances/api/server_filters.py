@@ -132,9 +132,8 @@ class Search:
             fits = _holds(text, starts, ends)
         self.tests.append(
             lambda row: any(
-                (":" in fixed["address"]) is (version == 6) and fits(fixed["address"])
-                for nic in nics_of(row.network_info_json)
-                for fixed in nic["fixed_ips"]
+                (":" in address) is (version == 6) and fits(address)
+                for address in nics_of(row.network_info_json).fixed_ips
             )
         )
 

@@ -60,11 +60,7 @@ def named_groups(rows: Iterable[Any]) -> dict[str, str]:
     if time.monotonic() - _groups_read_at > GROUPS_FRESH_S:
         _group_names.clear()
         _groups_read_at = time.monotonic()
-    ids: set[str] = set()
-    for row in rows:
-        if row.network_info_json != "[]":
-            for nic in nics_of(row.network_info_json):
-                ids.update(nic["security_groups"])
+    ids = {group for row in rows for group in nics_of(row.network_info_json).group_ids}
     if missing := ids.difference(_group_names):
         _group_names.update(networks.group_names(missing))
     return _group_names
@@ -78,7 +74,8 @@ def forget_groups() -> None:
 def tags_of(ids: Sequence[str]) -> dict[str, list[str]]:
     """Tags by server, in alphabetical order."""
     found: dict[str, list[str]] = defaultdict(list)
-    for server_id, tag in InstanceTag.objects.filter(instance_id__in=ids).values_list("instance_id", "tag"):
+    rows = InstanceTag.objects.annotate(server=F("instance_id")).filter(server__in=ids)  # cheaper than the relation
+    for server_id, tag in rows.values_list("server", "tag"):
         found[server_id].append(tag)
     return found
 

@@ -139,25 +139,34 @@ def addresses(nics: Sequence[Mapping[str, Any]], *, extended: bool = True) -> di
     return shown
 
 
-@lru_cache(maxsize=16)
-def nics_of(network_info: str) -> list[dict[str, Any]]:
-    """A server's cached nics. The result is shared: read it only."""
-    found: list[dict[str, Any]] = orjson.loads(network_info)
-    return found
+class Nics:
+    """What answers need of a server's nics; made once for each text that the cache column holds."""
+
+    __slots__ = ("addresses", "fixed_ips", "group_ids", "plain_addresses")
+
+    def __init__(self, nics: Sequence[Mapping[str, Any]]) -> None:
+        self.addresses = orjson.Fragment(orjson.dumps(addresses(nics)))
+        self.plain_addresses = orjson.Fragment(orjson.dumps(addresses(nics, extended=False)))
+        self.group_ids = tuple(dict.fromkeys(group for nic in nics for group in nic["security_groups"]))
+        self.fixed_ips = tuple(fixed["address"] for nic in nics for fixed in nic["fixed_ips"])
 
 
-def _addresses(row: Any, extended: bool) -> dict[str, Any]:
-    if row.vm_state == "building" or row.network_info_json == "[]":
+@lru_cache(maxsize=2048)
+def nics_of(network_info: str) -> Nics:
+    """From the text of a server's cached nics."""
+    return Nics(orjson.loads(network_info))
+
+
+def _addresses(row: Any, extended: bool) -> orjson.Fragment | dict[str, Any]:
+    if row.vm_state == "building":
         return {}
-    return addresses(nics_of(row.network_info_json), extended=extended)
+    nics = nics_of(row.network_info_json)
+    return nics.addresses if extended else nics.plain_addresses
 
 
 def security_groups(row: Any, names: Mapping[str, str]) -> list[dict[str, str]]:
     """The groups that the server's ports are in, each once."""
-    if row.network_info_json == "[]":
-        return []
-    ids = dict.fromkeys(group for nic in nics_of(row.network_info_json) for group in nic["security_groups"])
-    return [{"name": names[group]} for group in ids if group in names]
+    return [{"name": names[group]} for group in nics_of(row.network_info_json).group_ids if group in names]
 
 
 def fault(row: Any, who: Onlooker) -> dict[str, Any]:

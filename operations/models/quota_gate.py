@@ -40,6 +40,11 @@ def forget_defaults() -> None:
     _class_limits = (float("-inf"), {})
 
 
+def _wide(number: int) -> Value:
+    """A number as 64 bits: PostgreSQL would be sent a bare one as 32, and it would wrap around without an error."""
+    return Value(number, output_field=models.BigIntegerField())
+
+
 class QuotaGate(models.Model):
     """``limit`` null: the default. Rows of project ``class:default`` hold the defaults that an administrator set."""
 
@@ -70,10 +75,10 @@ class QuotaGate(models.Model):
     @classmethod
     def _take(cls, project_id: str, resource: str, amount: int) -> bool:
         default = default_limit(resource)
-        room = Coalesce(F("limit"), Value(UNLIMITED if default < 0 else default), output_field=models.BigIntegerField())
+        room = Coalesce(F("limit"), _wide(UNLIMITED if default < 0 else default))
         gate = cls.objects.filter(project_id=project_id, resource=resource)
-        within = gate.filter(models.Q(limit=-1) | models.Q(used__lte=room - amount))
-        return bool((within if amount > 0 else gate).update(used=F("used") + amount))
+        within = gate.filter(models.Q(limit=-1) | models.Q(used__lte=room - _wide(amount)))
+        return bool((within if amount > 0 else gate).update(used=F("used") + _wide(amount)))
 
     @classmethod
     def _ensure(cls, project_id: str, resource: str) -> None:
@@ -94,5 +99,5 @@ class QuotaGate(models.Model):
         """Return what was taken. Once: the caller's own guarded update decides that."""
         for resource in sorted(amounts):
             cls.objects.filter(project_id=project_id, resource=resource).update(
-                used=Greatest(F("used") - amounts[resource], Value(0))
+                used=Greatest(F("used") - _wide(amounts[resource]), _wide(0))
             )

@@ -237,3 +237,14 @@ def test_a_snapshot_is_a_queued_image_until_its_bytes_are_judged(cloud: Cloud) -
     assert [image.name for image in facade.query(person)] == ["snap"]
     facade.delete(person, snapshot.id)
     assert facade.query(person) == []
+
+
+def test_quotas_count_beyond_32_bits_on_every_database(cloud: Cloud) -> None:
+    QuotaGate.add(PROJECT_A, {"image_bytes": 5 * 2**30})
+    QuotaGate.add(PROJECT_A, {"image_bytes": 6 * 2**30})
+    assert used("image_bytes") == 11 * 2**30
+    QuotaGate.give_back(PROJECT_A, {"image_bytes": 5 * 2**30})
+    assert used("image_bytes") == 6 * 2**30
+    QuotaGate.objects.filter(project_id=PROJECT_A).update(limit=-1)
+    QuotaGate.add(PROJECT_A, {"image_bytes": 2**50})
+    assert used("image_bytes") == 2**50 + 6 * 2**30

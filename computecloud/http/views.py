@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
 
 from computecloud.core.actor import Actor
-from computecloud.core.errors import Forbidden, MethodNotAllowed, Unauthorized
+from computecloud.core.errors import Forbidden, MethodNotAllowed, NotFound, Unauthorized
 from computecloud.http import microversions, policy
 from computecloud.http.authentication import actor_of
 from computecloud.http.bodies import accepts, query
@@ -34,7 +34,7 @@ class ServiceMixin:
         raw.api_version = request.api_version = version
         action = getattr(self, "action", None)
         if not action:
-            raise MethodNotAllowed
+            raise NotFound if self.service == "compute" else MethodNotAllowed  # Nova has no 405
         rule_name = self.policy.get(action)
         if rule_name is None:
             raise Forbidden

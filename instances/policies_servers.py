@@ -36,7 +36,9 @@ TABLE: tuple[tuple[Allow, str, str], ...] = (
     (MEMBER, "os_compute_api:os-lock-server:unlock", "Unlock a server"),
     (ADMIN, "os_compute_api:os-lock-server:unlock:unlock_override", "Unlock a server that an administrator locked"),
     (ADMIN, "os_compute_api:os-admin-actions:reset_state", "Set a server's state by hand"),
+    (ADMIN, "os_compute_api:os-admin-actions:inject_network_info", "Write network settings into a guest"),
     (MEMBER, "os_compute_api:os-deferred-delete:force", "Delete a server at once"),
+    (MEMBER, "os_compute_api:os-deferred-delete:restore", "Bring a soft-deleted server back"),
     # parts of a server
     (READER, "os_compute_api:server-metadata:index", "List a server's metadata"),
     (READER, "os_compute_api:server-metadata:show", "Show one metadata item of a server"),

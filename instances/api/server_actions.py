@@ -21,6 +21,7 @@ from instances.actions.delete import Delete
 from instances.actions.power import Start, Stop
 from instances.actions.reboot import Reboot
 from instances.api.schemas import server_actions as schemas
+from instances.errors import InstanceInvalidState
 from instances.models import Instance
 
 
@@ -108,6 +109,18 @@ def _remove_group(asked: Asked) -> HttpResponse:
     return empty(202)
 
 
+def _inject_network_info(asked: Asked) -> HttpResponse:
+    """Nothing to do, as with Nova's libvirt driver: guests ask DHCP and read the config drive."""
+    return empty(202)
+
+
+def _restore(asked: Asked) -> HttpResponse:
+    """Deletes are never soft here, so there is no server in the one state that could be restored from."""
+    raise InstanceInvalidState(
+        verb="restore", instance_id=asked.server.id, attribute="vm_state", state=asked.server.vm_state
+    )
+
+
 def _group_name(asked: Asked) -> str:
     name: str = asked.args["name"]
     if not name.strip():
@@ -124,6 +137,12 @@ TABLE: dict[str, Entry] = {
     "lock": Entry("os_compute_api:os-lock-server:lock", schemas.LOCK, _lock),
     "unlock": Entry("os_compute_api:os-lock-server:unlock", schemas.anything("unlock"), _unlock),
     "os-resetState": Entry("os_compute_api:os-admin-actions:reset_state", schemas.RESET_STATE, _reset_state),
+    "injectNetworkInfo": Entry(
+        "os_compute_api:os-admin-actions:inject_network_info",
+        schemas.anything("injectNetworkInfo"),
+        _inject_network_info,
+    ),
+    "restore": Entry("os_compute_api:os-deferred-delete:restore", schemas.anything("restore"), _restore),
     "addSecurityGroup": Entry(
         "os_compute_api:os-security-groups:add", schemas.group("addSecurityGroup"), _add_group
     ),
@@ -140,7 +159,6 @@ LATER: dict[str, tuple[str, str | None, str]] = {
     "createBackup": ("2.1", None, "Backing a server up"),
     "createImage": ("2.1", None, "Making an image of a server"),
     "evacuate": ("2.1", None, "Evacuating a server"),
-    "injectNetworkInfo": ("2.1", None, "Writing network settings into a guest"),
     "migrate": ("2.1", None, "Migrating a server"),
     "os-getSPICEConsole": ("2.1", "2.5", "Remote consoles"),
     "os-getSerialConsole": ("2.1", "2.5", "Remote consoles"),
@@ -152,7 +170,6 @@ LATER: dict[str, tuple[str, str | None, str]] = {
     "removeFloatingIp": ("2.1", "2.43", "Floating addresses"),
     "rescue": ("2.1", None, "Rescuing a server"),
     "resize": ("2.1", None, "Resizing a server"),
-    "restore": ("2.1", None, "Restoring a deleted server"),
     "resume": ("2.1", None, "Suspending a server"),
     "revertResize": ("2.1", None, "Resizing a server"),
     "shelve": ("2.1", None, "Shelving a server"),

@@ -80,6 +80,14 @@ def test_force_delete_is_a_delete(cloud: Cloud) -> None:
     assert cloud.as_member.get(f"{PATH}/{server.id}").status_code == 404
 
 
+def test_nothing_is_restored_and_nothing_injected(cloud: Cloud) -> None:
+    server = make_server()
+
+    assert act(cloud.as_member, server, "restore").status_code == 409
+    assert act(cloud.as_member, server, "injectNetworkInfo").status_code == 403
+    assert act(cloud.as_admin, server, "injectNetworkInfo").status_code == 202
+
+
 # --- who
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.http import HttpRequest
 from django.urls import reverse
+
+from instances.models import Instance
 
 GROUPS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
     # app label, title, symbol of each model (others get the group's own)
@@ -25,6 +28,7 @@ GROUPS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
     ),
     ("admin", "Audit", "manage_search", {}),
 )
+TITLES = {Instance: "Servers", LogEntry: "Admin log"}
 DOORS = (
     {"title": "Overview", "icon": "dashboard", "link": lambda request: reverse("admin:index")},
     {"title": "Flower", "icon": "local_florist", "link": lambda request: "/flower/"},
@@ -41,7 +45,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         models = sorted(by_app.get(label, []), key=lambda model: str(model._meta.verbose_name_plural))
         items = [
             {
-                "title": str(model._meta.verbose_name_plural).capitalize(),
+                "title": TITLES.get(model, str(model._meta.verbose_name_plural).capitalize()),
                 "icon": symbols.get(model._meta.model_name, symbol),
                 "link": reverse(f"admin:{label}_{model._meta.model_name}_changelist"),
             }

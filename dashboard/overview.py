@@ -98,7 +98,7 @@ def capacity() -> list[dict[str, Any]]:
         title, unit, size = units.get(name, (name, "", 1))
         percent = round(100 * used / offered) if offered else 0
         text = f"{used / size:,.0f} of {offered / size:,.0f} {unit}".strip()
-        found.append({"title": title, "percent": percent, "text": text})
+        found.append({"title": title, "percent": percent, "bar": min(percent, 100), "text": text})
     return found
 
 
@@ -128,4 +128,4 @@ def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         {**operations(), "link": _page(Operation)},
         {**outbox(), "link": _page(Outbox)},
     ]
-    return {**context, "cards": cards, "capacity": capacity(), "failures": failures()}
+    return {**context, "title": "Overview", "cards": cards, "capacity": capacity(), "failures": failures()}

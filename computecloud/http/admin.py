@@ -63,6 +63,7 @@ class ReadOnlyInline(ReadOnly, TabularInline):  # type: ignore[misc]  # the them
     extra = 0
     can_delete = False
     show_change_link = False
+    hide_title = True
 
 
 class ReadOnlyStack(ReadOnly, StackedInline):  # type: ignore[misc]  # the theme is untyped

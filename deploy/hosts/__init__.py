@@ -52,7 +52,8 @@ def up(state_dir: Path, names: Sequence[str], *, network: str | None = None, sta
     """
     with underlay.alone():
         records = load(state_dir)
-        if records.cidr is None:
+        if records.cidr is None or not underlay.is_ours(records.underlay):
+            # The first time, or while these hosts were down somebody else took their network.
             records.cidr = underlay.choose(network, start=int(short_hash(state_dir), 16))
         elif network not in (None, records.cidr):
             raise BadHosts(f"the hosts below {state_dir} use {records.cidr} already, not {network}")

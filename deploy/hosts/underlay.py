@@ -53,12 +53,17 @@ def choose(wanted: str | None, start: int) -> str:
     raise BadHosts(f"the network {wanted or POOL} is in use on this machine: choose another one with --network")
 
 
+def is_ours(underlay: Underlay) -> bool:
+    """The bridge stands, or its network is free to make it."""
+    own = IPv4Network(underlay.cidr)
+    return underlay.bridge in _links() or not any(own.overlaps(other) for other in _taken())
+
+
 def ensure_bridge(underlay: Underlay) -> None:
     """The bridge exists, has the gateway's address and is up, without IPv6."""
     links = _links()
     if underlay.bridge not in links:
-        own = IPv4Network(underlay.cidr)
-        if any(own.overlaps(other) for other in _taken()):
+        if not is_ours(underlay):
             raise BadHosts(f"{underlay.cidr}, the network of these hosts, is now used by something else here")
         _ip("link", "add", "name", underlay.bridge, "type", "bridge", "stp_state", "0", "forward_delay", "0")
         links = _links()

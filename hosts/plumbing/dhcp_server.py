@@ -25,6 +25,7 @@ from hosts.plumbing.records import write_whole
 
 RUN_DIR = Path("/run/computecloud-dhcp")  # dnsmasq, no longer root, must be able to read below it
 END_S = 5.0
+LONGEST_LOG = 1_000_000
 
 
 class DhcpServer:
@@ -40,6 +41,7 @@ class DhcpServer:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o755)
         for folder in (self.folder, self.folder.parent, RUN_DIR):
             folder.chmod(0o755)
+        self._shorten_log()
         anew = self._write("dnsmasq.conf", dhcp_files.configuration(network, self.folder, _user()))
         changed = self._write("hosts", dhcp_files.hosts(ports))
         changed = self._write("options", dhcp_files.options(ports)) or changed
@@ -97,7 +99,8 @@ class DhcpServer:
         address = names.checked_address(network.dhcp_address or "")
         prefix = names.checked_cidr(dhcp_files.own_cidr(network)).prefixlen
         device = dhcp_files.DEVICE
-        inside = [f"address add {address}/{prefix} dev {device}", f"link set dev {device} up"]
+        inside = [f"link set dev {device} addrgenmode none", f"address add {address}/{prefix} dev {device}"]
+        inside.append(f"link set dev {device} up")
         links.change(inside, inside=pid)
         links.change([f"link set dev {leg} master {bridge} up alias {names.network_mark(network.id)}"])
         (self.folder / "joined").write_text(str(pid))
@@ -121,6 +124,12 @@ class DhcpServer:
         lines = "".join(f"{address} {mac}\n" for address, mac in sorted({**before, **now}.items()))
         if lines != text:
             write_whole(served, lines.encode())
+
+    def _shorten_log(self) -> None:
+        """dnsmasq appends two lines for each change of ports; nobody else would ever cut them."""
+        log = self.folder / "log"
+        if log.exists() and log.stat().st_size > LONGEST_LOG:
+            os.truncate(log, 0)
 
     def _write(self, name: str, text: str) -> bool:
         """Write one file; was it different before?"""

@@ -97,6 +97,19 @@ def test_two_state_folders_stand_side_by_side_and_down_takes_only_its_own(state_
     assert str(tmp_path) not in Path("/proc/self/mountinfo").read_text()
 
 
+def test_a_network_that_was_lost_while_down_is_replaced(tmp_path: Path) -> None:
+    first = hosts.up(tmp_path / "a", ["compute1"])[0]
+    taken = str(records.load(tmp_path / "a").cidr)
+    hosts.down(tmp_path / "a")
+    hosts.up(tmp_path / "b", ["compute1"], network=taken)
+    again = hosts.up(tmp_path / "a", ["compute1"])[0]
+    assert again.uuid == first.uuid
+    assert again.address != first.address
+    ask(again, "ping", "-c", "1", "-W", "2", again.gateway)
+    for place in ("a", "b"):
+        hosts.down(tmp_path / place, purge=True)
+
+
 @pytest.mark.parametrize("name", ["", "-x", "Compute1", "a/b", "a\nb", "x" * 40])
 def test_bad_names_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(hosts.BadHosts):

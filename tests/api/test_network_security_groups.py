@@ -58,7 +58,9 @@ def test_the_default_group_is_kept_from_members(cloud: Cloud) -> None:
     path = f"{GROUPS}/{group['id']}"
     refused(cloud.as_member.delete(path), 409, "SecurityGroupCannotRemoveDefault")
     refused(cloud.as_member.put(path, {"security_group": {"name": "mine"}}), 409, "SecurityGroupCannotUpdateDefault")
-    refused(cloud.as_member.post(GROUPS, {"security_group": {"name": "default"}}), 409, "SecurityGroupDefaultAlreadyExists")
+    refused(
+        cloud.as_member.post(GROUPS, {"security_group": {"name": "default"}}), 409, "SecurityGroupDefaultAlreadyExists"
+    )
     other = make_group(cloud.as_member)
     answer = cloud.as_member.put(f"{GROUPS}/{other['id']}", {"security_group": {"name": "default"}})
     refused(answer, 409, "SecurityGroupDefaultAlreadyExists")

@@ -190,13 +190,12 @@ ROUTER_INTERFACE: Schema = {
     "additionalProperties": False,
 }
 
+QUOTA_NAMES = ("network", "subnet", "subnetpool", "port", "router", "security_group", "security_group_rule")
 _LIMIT = {"type": "integer", "minimum": -1, "maximum": 2147483647}
 QUOTA_UPDATE = one(
     "quota",
     {
-        **dict.fromkeys(
-            ("network", "subnet", "subnetpool", "port", "router", "security_group", "security_group_rule"), _LIMIT
-        ),
+        **dict.fromkeys(QUOTA_NAMES, _LIMIT),
         **OWNER,
         "check_limit": BOOLEAN,
         "force": BOOLEAN,

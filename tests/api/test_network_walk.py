@@ -17,11 +17,10 @@ from tests.support.client import Cloud
 
 MUTATING = ("POST", "PUT", "DELETE")
 ODD: list[Any] = [
-    None, True, 0, -1, 1.5, 1e30, 2**63, 2.0**70, 5.0, "", " ", "x" * 300, "\u0001", "é\u202e", [], {}, [None], [[]], {"a": 1},
-    [{}], "10.0.0.0/24", "fe80::1%eth0", "::ffff:1.2.3.4", "0", "-1", "1e3", [{"subnet_id": None}],
-    [{"ip_address": 5}],
-    [{"start": "::", "end": "10.0.0.1"}], [{"destination": "::/0", "nexthop": "1.1.1.1"}], [{"opt_name": "router"}],
-    "a" * 32, "b" * 32,
+    None, True, 0, -1, 1.5, 1e30, 2**63, 2.0**70, 5.0, "", " ", "x" * 300, "\u0001", "é\u202e", [], {}, [None], [[]],
+    {"a": 1}, [{}], "10.0.0.0/24", "fe80::1%eth0", "::ffff:1.2.3.4", "0", "-1", "1e3", [{"subnet_id": None}],
+    [{"ip_address": 5}], [{"start": "::", "end": "10.0.0.1"}], [{"destination": "::/0", "nexthop": "1.1.1.1"}],
+    [{"opt_name": "router"}], "a" * 32, "b" * 32,
 ]  # fmt: skip
 
 

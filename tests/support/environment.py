@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import tempfile
 
+FOLDER = tempfile.mkdtemp(prefix="computecloud-test-")
 DEFAULTS = {
     "COMPUTECLOUD_SECRET_KEY": "a key for tests only, forty characters long",
-    "COMPUTECLOUD_STATE_DIR": tempfile.mkdtemp(prefix="computecloud-test-"),
+    "COMPUTECLOUD_STATE_DIR": FOLDER,
+    "COMPUTECLOUD_DATABASE_URL": f"sqlite:///{FOLDER}/cloud.sqlite3",
     "COMPUTECLOUD_BROKER_URL": "memory://",
     "COMPUTECLOUD_AUTHENTICATOR": "tests.support.auth.authenticate",
     "COMPUTECLOUD_LOG_LEVEL": "WARNING",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import random
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,6 +32,12 @@ class Pool(TypedDict):
 def new_mac() -> str:
     """A random MAC address in OpenStack's range."""
     return MAC_PREFIX + "".join(f":{random.SystemRandom().getrandbits(8):02x}" for _ in range(3))
+
+
+def dhcp_mac(network_id: str) -> str:
+    """The MAC from which every host answers DHCP; ``hosts.plumbing.names`` has the same rule, and a test compares."""
+    tail = hashlib.sha256(f"dhcp {network_id}".encode()).digest()[:5]
+    return ":".join(["0e", *(f"{byte:02x}" for byte in tail)])
 
 
 def order_key(address: Address) -> str:

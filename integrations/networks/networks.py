@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from computecloud.conf import conf
 from computecloud.core.clock import utcnow
-from integrations.networks import allocation, ports, quotas, subnets
+from integrations.networks import allocation, news, ports, quotas, subnets
 from integrations.networks.errors import InvalidInput, InvalidSharedSetting, NetworkInUse, TunnelIdInUse
 from integrations.networks.groups import default_group_id
 from integrations.networks.models import DHCP_OWNER, Network, Port, Subnet, Tag
@@ -49,6 +49,8 @@ def update(network: Network, changes: dict[str, Any]) -> None:
             setattr(network, name, _mtu(changes["mtu"]) if name == "mtu" else changes[name])
     network.updated_at, network.revision = utcnow(), network.revision + 1
     network.save(force_update=True, update_fields=[*CHANGEABLE, "updated_at", "revision"])
+    if {"name", "mtu"} & changes.keys():
+        news.of_network(network.id)
 
 
 def _refuse_foreign_ports(network: Network) -> None:

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from computecloud.core.clock import utcnow
-from integrations.networks import addresses, allocation, ports, quotas, subnet_pools
+from integrations.networks import addresses, allocation, news, ports, quotas, subnet_pools
 from integrations.networks.addresses import Block, Pool
 from integrations.networks.allocation import Want
 from integrations.networks.errors import (
@@ -67,6 +67,7 @@ def create(network: Network, project_id: str, wanted: dict[str, Any], pool: Subn
     subnet.save(force_insert=True)
     _serve_dhcp(subnet)
     _give_derived_addresses(subnet)
+    news.of_network(network.id)
     return subnet
 
 
@@ -165,6 +166,10 @@ def update(subnet: Subnet, changes: dict[str, Any]) -> None:
         _serve_dhcp(subnet)
     elif had_dhcp and not subnet.enable_dhcp:
         _stop_dhcp(subnet)
+    if subnet.enable_dhcp != had_dhcp:
+        news.of_network(subnet.network_id)
+    elif {"gateway_ip", "dns_nameservers", "host_routes"} & changes.keys():
+        news.of_subnet(subnet.id)
 
 
 def _change_gateway_and_pools(subnet: Subnet, block: Block, changes: dict[str, Any]) -> None:
@@ -196,6 +201,7 @@ def delete(subnet: Subnet) -> None:
     if holders.exists():
         raise SubnetInUse(subnet_id=subnet.id, reason="One or more ports have an IP allocation from this subnet")
     _stop_dhcp(subnet)
+    news.of_network(subnet.network_id)
     try:
         with transaction.atomic():
             remove([subnet])
@@ -224,7 +230,8 @@ def _serve_dhcp(subnet: Subnet) -> None:
     if port is None:
         columns: dict[str, Any] = {"device_owner": DHCP_OWNER, "device_id": f"dhcp-{network.id}", "status": "ACTIVE"}
         columns |= {"port_security_enabled": False}
-        new = NewPort(network, network.project_id, addresses=(), columns=columns)
+        mac = addresses.dhcp_mac(network.id)
+        new = NewPort(network, network.project_id, mac, addresses=(), columns=columns)
         port = ports.create([new], (), counted=False)[0].port
     allocation.take([Want(port.id, (subnet,))])
 

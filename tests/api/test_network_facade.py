@@ -10,6 +10,7 @@ from django.db import transaction
 from integrations.networks import errors, facade
 from integrations.networks.facade import NetworkWish, PortPlan, ServerRef
 from integrations.networks.models import FixedAddress, Network, Port, PortSecurityGroup, QuotaGate
+from operations.models import Outbox
 from tests.api.test_network_networks import V2, make_network, make_subnet, refused
 from tests.api.test_network_ports import make_port
 from tests.support.auth import actor
@@ -252,3 +253,28 @@ def test_groups_and_networks_for_the_proxies(cloud: Cloud, network_id: str) -> N
     facade.delete_security_group_rule(MEMBER, rule.id)
     facade.delete_security_group(MEMBER, made.id)
     assert facade.groups_by_id([made.id]) == {}
+
+
+def test_servers_hear_of_changes_to_their_nics(cloud: Cloud, network_id: str) -> None:
+    def heard() -> list[tuple[str, str]]:
+        found = [(one.topic, one.body["device_id"]) for one in Outbox.objects.all()]
+        Outbox.objects.all().delete()
+        return found
+
+    [nic] = boot(1, [PortPlan(network_id)])
+    boot(2, [PortPlan(network_id)])
+    assert heard() == []
+    both = [("port.updated", "server-1"), ("port.updated", "server-2")]
+    subnet_id = nic.fixed_ips[0].subnet_id
+    for path, body, expected in (
+        (f"ports/{nic.port_id}", {"port": {"security_groups": []}}, both[:1]),
+        (f"subnets/{subnet_id}", {"subnet": {"dns_nameservers": ["1.1.1.1"]}}, both),
+        (f"subnets/{subnet_id}", {"subnet": {"enable_dhcp": False}}, both),
+        (f"subnets/{subnet_id}", {"subnet": {"name": "x"}}, []),
+        (f"networks/{network_id}", {"network": {"name": "x"}}, both),
+        (f"networks/{network_id}", {"network": {"description": "x"}}, []),
+    ):
+        assert cloud.as_member.put(f"{V2}/{path}", body).status_code == 200
+        assert heard() == expected, path
+    make_subnet(cloud.as_member, network_id, "10.7.0.0/24")
+    assert heard() == both

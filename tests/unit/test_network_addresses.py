@@ -6,6 +6,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
+from hosts.plumbing import names
 from integrations.networks import addresses, dhcp_options, rules
 from integrations.networks.errors import InvalidInput
 
@@ -96,3 +97,8 @@ def test_ordinary_dhcp_options_pass(name: str, value: str) -> None:
     assert dhcp_options.merge([], [{"opt_name": name, "opt_value": value}]) == [
         {"opt_name": name, "opt_value": value, "ip_version": 4}
     ]
+
+
+def test_hosts_and_rows_agree_on_the_dhcp_mac() -> None:
+    network_id = "0c6b3f5e-8f9e-4a55-9d4b-1f0d5a1c7a11"
+    assert addresses.dhcp_mac(network_id) == names.dhcp_mac(network_id)

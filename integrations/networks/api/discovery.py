@@ -29,7 +29,7 @@ EXTENSIONS: dict[str, tuple[str, str]] = {
     "default-subnetpools": ("Default Subnetpools", "A default subnet pool for each IP version."),
     "empty-string-filtering": ("Empty String Filtering Extension", "Filters by an empty text."),
     "external-net": ("Neutron external network", "Marks networks as external. They carry no external traffic yet."),
-    "extra_dhcp_opt": ("Neutron Extra DHCP options", "Extra DHCP options of ports, from a list of allowed ones."),
+    "extra_dhcp_opt": ("Neutron Extra DHCP options", "Extra DHCP options of ports. Hosts do not hand them out yet."),
     "filter-validation": ("Filter parameters validation", "Refuses unknown filters."),
     "ip-substring-filtering": ("IP address substring filtering", "Filters ports by a part of an address."),
     "net-mtu": ("Network MTU", "Shows a network's MTU."),

@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from computecloud.core.clock import utcnow
 from computecloud.core.errors import NotFound
 from computecloud.http.answers import empty
-from integrations.networks import dhcp_options, groups, ports
+from integrations.networks import dhcp_options, groups, news, ports
 from integrations.networks.api import schemas, shapes
 from integrations.networks.api.bodies import accepts
 from integrations.networks.api.lists import OWNED_SORT, Listing, boolean, owned, text
@@ -199,6 +199,7 @@ class PortsViewSet(CollectionViewSet):
             setattr(port, column, value)
         port.updated_at, port.revision = utcnow(), port.revision + 1
         port.save(force_update=True)
+        news.of_port(port)
         return self.answer_one(request, port.id)
 
     def _change_security(self, port: Port, changes: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from deploy.progress import Failure
 from deploy.supervisor import Supervisor
 
 API_S = 60
+CRASHING_S = 15
 HOSTS_S = 90
 
 
@@ -46,7 +47,11 @@ def _listens(path: Path) -> bool:
 def wait_for_api(cloud: Cloud) -> None:
     """The front, the API and the conductor answer. Raises Failure with the log of what does not."""
 
+    began = time.monotonic()
+
     def look() -> str | None:
+        if time.monotonic() - began > CRASHING_S and _crashing(cloud):
+            raise Failure(_explain(cloud, f"Processes crash again and again: {', '.join(_crashing(cloud))}."))
         if not _listens(cloud.run / "api.sock"):  # asking the front this early would only fill its log
             return "the API does not listen yet"
         try:
@@ -56,12 +61,19 @@ def wait_for_api(cloud: Cloud) -> None:
         return None
 
     missing = wait_for(look, API_S)
-    if missing is None:
-        return
-    sick = [status for status in Supervisor(cloud).statuses().values() if status.state != "RUNNING"]
-    names = [status.name for status in sick] or ["api", "front"]
-    logs = "\n".join(f"  last lines of {name}:\n{tail(cloud, name)}" for name in names[:3])
-    raise Failure(f"The API did not answer within {API_S} s: {missing}\n{logs}")
+    if missing is not None:
+        raise Failure(_explain(cloud, f"The API did not answer within {API_S} s: {missing}"))
+
+
+def _crashing(cloud: Cloud) -> list[str]:
+    return [status.name for status in Supervisor(cloud).statuses().values() if status.state in ("BACKOFF", "FATAL")]
+
+
+def _explain(cloud: Cloud, text: str) -> str:
+    """The text, and the last words of those that do not run."""
+    sick = [status.name for status in Supervisor(cloud).statuses().values() if status.state != "RUNNING"]
+    names = sick or ["api", "front"]
+    return "\n".join([text, *(f"  last lines of {name}:\n{tail(cloud, name)}" for name in names[:3])])
 
 
 def wait_for_hosts(cloud: Cloud, secrets: Secrets, names: Sequence[str]) -> None:

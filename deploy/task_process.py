@@ -10,14 +10,19 @@ import argparse
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from types import FrameType
+
+from celery.exceptions import SecurityWarning
 
 from computecloud.celery import app
 
 
 def worker(name: str, queues: Sequence[str], threads: int) -> int:
     """A worker with a pool of threads, on exactly these queues. Returns its exit status."""
+    # Celery warns of root because pickled messages would run as root; ours are JSON only, and hosts need root.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     from celery.apps.worker import Worker  # noqa: PLC0415 (each kind of process loads only its own part)
 
     node = Worker(

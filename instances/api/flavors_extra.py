@@ -8,6 +8,7 @@ from django.http import HttpResponse
 
 from computecloud.core.errors import Conflict, Invalid, NotFound
 from computecloud.http.answers import answer, empty
+from computecloud.http.policy import authorize
 from computecloud.http.views import ServiceViewSet, accepts, query
 from instances import extra_specs, flavors
 from instances.api.queries import Params
@@ -104,6 +105,7 @@ class FlavorAccessViewSet(ServiceViewSet):
         project_id = detail["tenant"]
         flavor = flavors.get(self.actor, flavor_id)
         if verb == "removeTenantAccess":
+            authorize(self.actor, "os_compute_api:os-flavor-access:remove_tenant_access")
             flavors.withdraw(flavor, project_id)
             return access_list(flavor)
         if not identity.project_exists(project_id):

@@ -57,6 +57,7 @@ def write_cloud(cloud: Cloud, secrets: Secrets, network_address: str | None) -> 
         "conductor_url": conductor_url(cloud, network_address),
         "database_url": cloud.database_url,
         "broker_url": broker.local_url(cloud, secrets),
+        "image_bytes_by_front": True,
     }
     write_private(cloud.config_file, toml_text(values))
 

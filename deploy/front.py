@@ -8,6 +8,7 @@ from deploy.cloud import Cloud
 from deploy.files import write_private
 
 API_BODY = "256k"
+IMAGE_BODY = "50g"  # the default of image_max_bytes, which the API enforces before and while it takes one
 # Identity claims that a client might send; the API believes tokens only, and never sees these (security row S43).
 # Names with underscores are dropped by nginx itself.
 FORGED = [
@@ -19,6 +20,10 @@ FORGED = [
     "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Original-URI", "X-Accel-Redirect", "Proxy",
 ]  # fmt: skip
 
+IMAGE_TOO_LARGE = (
+    f'{{"code": "413 Request Entity Too Large", "title": "Request Entity Too Large", '
+    f'"message": "The image is larger than the {IMAGE_BODY[:-1]} GiB allowed here."}}'
+)
 TOO_LARGE = "The request body is larger than {limit} allowed here."
 UNAVAILABLE = "The service is starting or overloaded; try again in a few seconds."
 
@@ -54,6 +59,12 @@ def _envelopes(code: int, text: str) -> str:
     }
     rows = "\n".join(f"        {pattern} '{shape}';" for pattern, shape in shapes.items())
     return f"    map $uri $envelope_{code} {{\n{rows}\n    }}\n"
+
+
+def _refusals() -> str:
+    """A line for each status that the API may refuse image bytes with: nginx's ``return`` takes constants only."""
+    codes = (400, 401, 404, 409, 413, 415, 503)
+    return "\n".join(f"            if ($refusal_status = {code}) {{ return {code} $refusal; }}" for code in codes)
 
 
 def _admin_rule(cloud: Cloud) -> str:
@@ -129,25 +140,52 @@ http {{
         # The two dashboards are pages for people; all else speaks JSON.
         location = / {{ return 302 /dashboard/; }}
 
-        # Image bytes stream straight through, however many; the API counts them against its own limit. A body without
-        # a length (chunked) is gathered first: behind us nobody could tell one that broke off from a whole one.
+        # Image bytes. Before a byte of a body is taken, the API says whether it wants it. Then it is gathered here: a
+        # slow client holds none of the API's few threads, and a chunked body that broke off never gets there (behind us
+        # nobody could tell it from a whole one). Downloads are checked by the API and sent from here.
         location ~ ^/image/v2/images/[^/]+/(file|stage)$ {{
-            client_max_body_size 0;
-            error_page 419 = @without_length;
-            if ($http_transfer_encoding) {{ return 419; }}
+            client_max_body_size {IMAGE_BODY};
+            auth_request /.image-check;
+            auth_request_set $refusal_status $upstream_http_x_refusal_status;
+            auth_request_set $refusal $upstream_http_x_refusal;
+            error_page 403 = @image_refused;
+            error_page 413 @image_too_large;
+            error_page 502 503 504 =503 @unavailable;
             proxy_next_upstream off;
-            proxy_request_buffering off;
-            proxy_buffering off;
             proxy_read_timeout 3600s;
             proxy_send_timeout 3600s;
             proxy_pass http://api;
         }}
-
-        location @without_length {{
+        location = /.image-check {{
+            internal;
             client_max_body_size 0;
-            proxy_next_upstream off;
-            proxy_read_timeout 3600s;
-            proxy_pass http://api;
+            proxy_pass_request_body off;
+            {shared}
+            proxy_set_header Connection "";
+            proxy_set_header Content-Length "";
+            proxy_set_header X-Image-Method $request_method;
+            proxy_set_header X-Image-Path $request_uri;
+            proxy_set_header X-Body-Length $content_length;
+            proxy_pass http://api/image/v2/upload-check;
+        }}
+        # Told by nginx itself: whatever is passed on from here would take the body first.
+        location @image_refused {{
+            internal; default_type application/json;
+            add_header X-OpenStack-Request-Id $upstream_http_x_openstack_request_id always;
+{_refusals()}
+            return 403 $refusal;
+        }}
+        location @image_too_large {{
+            internal; default_type application/json;
+            add_header X-OpenStack-Request-Id req-$request_id always;
+            return 413 '{IMAGE_TOO_LARGE}';
+        }}
+        location /.image-bytes/ {{
+            internal;
+            alias {cloud.state}/images/;
+            disable_symlinks on from=$document_root;
+            add_header Content-MD5 $upstream_http_content_md5 always;
+            add_header X-OpenStack-Request-Id $upstream_http_x_openstack_request_id always;
         }}
 
         location /admin/ {{ {_admin_rule(cloud)} client_max_body_size 2m; proxy_pass http://api; }}

@@ -39,6 +39,7 @@ RULES: list[Rule] = [
         ),
     ),
     Rule("image:upload", MEMBER, "Upload an own image's bytes.", (("PUT", "/v2/images/{image_id}/file"),)),
+    Rule("image:upload_check", PUBLIC, "The front asks before it takes a body.", (("GET", "/v2/upload-check"),)),
     Rule("image:download", MEMBER, "Download a visible image's bytes.", (("GET", "/v2/images/{image_id}/file"),)),
     Rule(
         "image:import",

@@ -18,7 +18,7 @@ from operations.models.quota_gate import QuotaGate
 log = structlog.get_logger(__name__)
 
 BYTES = "image_bytes"  # the quota's name
-LEASE = timedelta(seconds=120)
+LEASE = timedelta(seconds=60)
 STRAY_AFTER_S = 3600
 AT_ONCE = 500
 

@@ -20,18 +20,19 @@ from django.db.models.functions import Now
 
 from computecloud.conf import conf
 from computecloud.core.clock import utcnow
-from computecloud.core.errors import CloudError, TooLarge
+from computecloud.core.errors import CloudError, OverQuota, TooLarge
 from computecloud.core.ids import new_uuid
 from integrations.images import inspect, reclaim, store
 from integrations.images.errors import ContentRejected, ImageBusy, UploadAbandoned, UploadInterrupted
 from integrations.images.models import Image, ImageStatus
 from integrations.images.reclaim import BYTES
-from operations.models.quota_gate import QuotaGate
+from operations.models.quota_gate import QuotaGate, default_limit
 
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 1.0
 LOOK_EVERY_BYTES = 64 * 1024**2
+SYNC_EVERY = 256 * 1024**2
 CHARGE_STEP = 64 * 1024**2
 
 
@@ -42,6 +43,17 @@ def rules() -> inspect.Rules:
         allow_vmdk=conf().image_allow_vmdk,
         require_match=conf().image_require_format_match,
     )
+
+
+def check_size(project_id: str, size: int) -> None:
+    """Whether so many bytes could be taken now. Raises TooLarge or OverQuota; reserves nothing."""
+    if size > conf().image_max_bytes:
+        raise TooLarge(f"The image is larger than the limit of {conf().image_max_bytes} bytes.")
+    gate = QuotaGate.objects.filter(project_id=project_id, resource=BYTES).first()
+    limit = gate.limit if gate is not None and gate.limit is not None else default_limit(BYTES)
+    used = gate.used if gate is not None else 0
+    if 0 <= limit < used + size:
+        raise OverQuota(resource=BYTES, requested=size, used=used, limit=limit)
 
 
 @dataclass
@@ -79,8 +91,8 @@ class Upload:
             raise
 
     def _begin(self) -> None:
-        if self.expected is not None and self.expected > conf().image_max_bytes:
-            raise TooLarge(f"The image is larger than the limit of {conf().image_max_bytes} bytes.")
+        if self.expected is not None:
+            check_size(self.owner, self.expected)
         before = Image.objects.filter(pk=self.image_id).values_list("upload_id", "held_bytes").first()
         earlier, self.held = before or (None, 0)
         with transaction.atomic():
@@ -111,7 +123,7 @@ class Upload:
     def _fill(self, part: int, chunks: Iterable[bytes]) -> None:
         # Glance publishes an MD5 of every image; it protects nothing here
         md5, sha512 = hashlib.md5(usedforsecurity=False), hashlib.sha512()
-        judged = False
+        judged, synced = False, 0
         for chunk in chunks:
             self._still_wanted()
             self._grow(len(chunk))
@@ -123,6 +135,9 @@ class Upload:
             md5.update(chunk)
             sha512.update(chunk)
             _write(part, chunk)
+            if self.written - synced >= SYNC_EVERY:  # else the last fsync of a large image could outlast the lease
+                os.fdatasync(part)
+                synced = self.written
         if self.expected is not None and self.written != self.expected:
             raise UploadInterrupted(got=self.written, expected=self.expected)
         virtual_size = inspect.judge(inspect.WholeFile(part, self.written), self.disk_format, rules())

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import msgspec
+import orjson
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from computecloud.conf import conf
 from computecloud.core.clock import utcnow
 from computecloud.core.errors import Conflict, NotFound
 from integrations.images import facade, reclaim, store
@@ -21,7 +26,7 @@ from operations.models import QuotaGate
 from tests.api.test_image_life import V2, fill, make, used
 from tests.support import disks
 from tests.support.auth import PROJECT_A, PROJECT_B, actor
-from tests.support.client import Cloud
+from tests.support.client import Cloud, Person
 
 
 @pytest.fixture(autouse=True)
@@ -248,3 +253,38 @@ def test_quotas_count_beyond_32_bits_on_every_database(cloud: Cloud) -> None:
     QuotaGate.objects.filter(project_id=PROJECT_A).update(limit=-1)
     QuotaGate.add(PROJECT_A, {"image_bytes": 2**50})
     assert used("image_bytes") == 2**50 + 6 * 2**30
+
+
+def test_the_front_learns_before_it_takes_a_body_whether_it_is_wanted(cloud: Cloud) -> None:
+    image = make(cloud.as_member, disk_format="raw")
+
+    def ask(person: Person, image_id: str = image["id"], length: str = "10", method: str = "PUT", **more: str) -> Any:
+        named = {"X-Image-Method": method, "X-Image-Path": f"{V2}/{image_id}/file", "X-Body-Length": length}
+        return person.get("/image/v2/upload-check", headers={"Content-Type": "application/octet-stream"} | named | more)
+
+    assert ask(cloud.as_member).status_code == 204
+    assert ask(cloud.as_member, length="").status_code == 204
+    assert ask(cloud.anonymous, method="GET").status_code == 204
+    refused = {
+        "401": ask(cloud.anonymous),
+        "403": ask(cloud.as_reader),
+        "404": ask(cloud.as_other, "größe"),
+        "413": ask(cloud.as_member, length=str(2**50)),
+        "415": ask(cloud.as_member, **{"Content-Type": "text/plain"}),
+    }
+    for status, answer in refused.items():
+        assert answer.status_code == 403 and answer["X-Refusal-Status"] == status
+        assert orjson.loads(answer["X-Refusal"])["code"].startswith(status)
+    fill(cloud.as_member, image["id"], b"bytes")
+    assert ask(cloud.as_member)["X-Refusal-Status"] == "409"
+
+
+def test_the_front_sends_the_bytes_where_it_can(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = make(cloud.as_member, disk_format="raw")
+    fill(cloud.as_member, image["id"], b"bytes")
+    fronted = msgspec.structs.replace(conf(), image_bytes_by_front=True)
+    monkeypatch.setattr("integrations.images.api.data.conf", lambda: fronted)
+    answer = cloud.as_member.get(f"{V2}/{image['id']}/file")
+    assert answer["X-Accel-Redirect"] == f"/.image-bytes/{image['id']}" and answer.content == b""
+    assert answer["Content-MD5"] == hashlib.md5(b"bytes").hexdigest()
+    assert "X-Accel-Redirect" not in cloud.as_other.get(f"{V2}/{image['id']}/file")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -10,16 +11,20 @@ from typing import Any, BinaryIO
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from computecloud.core.errors import Invalid, UnsupportedMedia
+from computecloud.conf import conf
+from computecloud.core.actor import Actor
+from computecloud.core.errors import Invalid, Unauthorized, UnsupportedMedia
+from computecloud.http import policy as policies
 from computecloud.http.answers import empty
 from computecloud.http.views import ServiceViewSet
 from integrations.images import facade, records, store
 from integrations.images.errors import ImageBusy, ImageDeactivated
-from integrations.images.models import ImageStatus
-from integrations.images.uploads import Upload
+from integrations.images.models import Image, ImageStatus
+from integrations.images.uploads import Upload, check_size
 
 PIECE = 1024 * 1024
 DRAIN_S = 60.0
+_FILE = re.compile(r"^/image/v2/images/([^/?]+)/file$")
 _RANGE = re.compile(r"^bytes=(\d{1,18})-(\d{0,18})$|^bytes=-(\d{1,18})$")
 
 
@@ -37,20 +42,18 @@ class ImageDataViewSet(ServiceViewSet):
     """/v2/images/{id}/file."""
 
     service = "image"
-    policy = {"upload": "image:upload", "download": "image:download", "stage": "image:import"}
+    policy = {
+        "upload": "image:upload",
+        "download": "image:download",
+        "stage": "image:import",
+    }
 
     def upload(self, request: Any, image_id: str) -> HttpResponse:
         raw = request._request
-        if raw.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/octet-stream":
-            raise UnsupportedMedia("The data of an image is sent as application/octet-stream.")
-        image = records.own(self.actor, image_id)
-        if image.status not in (ImageStatus.QUEUED, ImageStatus.SAVING):
-            raise ImageBusy(status=image.status, wanted=ImageStatus.SAVING)
-        if image.disk_format is None or image.container_format is None:
-            raise Invalid("Properties disk_format, container_format must be set prior to saving data.")
+        image = _wanted(self.actor, raw, image_id)
         source = Incoming(raw)
         try:
-            Upload(image.id, image.owner or "", image.disk_format, source.length).receive(source)
+            Upload(image.id, image.owner or "", image.disk_format or "", source.length).receive(source)
         finally:
             source.drain()  # a client that is still sending would see a broken connection instead of the answer
             facade.forget(image_id)
@@ -62,11 +65,54 @@ class ImageDataViewSet(ServiceViewSet):
             raise ImageDeactivated
         if image.status not in (ImageStatus.ACTIVE, ImageStatus.DEACTIVATED) or image.size_bytes is None:
             return empty(204)
+        if conf().image_bytes_by_front:
+            return _sent_by_front(image_id, image.md5 or "")
         return _sent(image_id, image.size_bytes, image.md5 or "", request._request.headers.get("Range"))
 
     def stage(self, request: Any, image_id: str) -> HttpResponse:
         records.own(self.actor, image_id)
         raise Invalid("Staging is not offered; upload the image's data with PUT /v2/images/{image_id}/file.")
+
+
+class UploadCheckViewSet(ServiceViewSet):
+    """The front asks here before it takes a body, and names the request in headers.
+
+    204: let it come. Else 403, with the answer for the client in headers: nginx has no other way to tell it.
+    """
+
+    service = "image"
+    policy = {"check": "image:upload_check"}
+
+    def check(self, request: Any) -> HttpResponse:
+        raw = request._request
+        path = _FILE.match(raw.headers.get("X-Image-Path", ""))
+        if path is None or raw.headers.get("X-Image-Method") != "PUT":
+            return empty(204)  # a download: its own view asks who it is
+        if request.actor is None:
+            raise Unauthorized
+        policies.authorize(request.actor, "image:upload")
+        _wanted(request.actor, raw, path[1])
+        return empty(204)
+
+    def handle_exception(self, exc: Exception) -> Any:
+        refusal = super().handle_exception(exc)
+        text = json.dumps(json.loads(refusal.content))  # ASCII only: it travels in a header
+        return empty(403, {"X-Refusal-Status": str(refusal.status_code), "X-Refusal": text})
+
+
+def _wanted(actor: Actor, raw: Any, image_id: str) -> Image:
+    """The image whose bytes are offered. Raises for every reason against them that can be known before."""
+    if raw.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/octet-stream":
+        raise UnsupportedMedia("The data of an image is sent as application/octet-stream.")
+    image = records.own(actor, image_id)
+    if image.status not in (ImageStatus.QUEUED, ImageStatus.SAVING):
+        raise ImageBusy(status=image.status, wanted=ImageStatus.SAVING)
+    if image.disk_format is None or image.container_format is None:
+        raise Invalid("Properties disk_format, container_format must be set prior to saving data.")
+    length = raw.META.get("CONTENT_LENGTH") or raw.headers.get("X-Body-Length", "")
+    if length.isdigit():
+        check_size(image.owner or "", int(length[:18]))
+    return image
 
 
 class Incoming:
@@ -97,6 +143,14 @@ class Incoming:
                 self._done = not self._stream.read(PIECE)
             except OSError:  # the client is gone
                 return
+
+
+def _sent_by_front(image_id: str, md5: str) -> HttpResponse:
+    """nginx sends the file, ranges and all, and no thread waits for a slow client."""
+    response = HttpResponse(b"", content_type="application/octet-stream")
+    response["X-Accel-Redirect"] = f"/.image-bytes/{image_id}"
+    response["Content-MD5"] = md5
+    return response
 
 
 def _sent(image_id: str, size: int, md5: str, wanted: str | None) -> StreamingHttpResponse:

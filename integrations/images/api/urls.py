@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from integrations.images.api.data import ImageDataViewSet
+from integrations.images.api.data import ImageDataViewSet, UploadCheckViewSet
 from integrations.images.api.discovery import DiscoveryViewSet
 from integrations.images.api.images import ImageViewSet
 from integrations.images.api.members import ImageMemberViewSet
@@ -18,6 +18,7 @@ urlpatterns = [
     path("v2/schemas/<str:name>", DiscoveryViewSet.as_view({"get": "show_schema"})),
     path("v2/info/import", DiscoveryViewSet.as_view({"get": "import_methods"})),
     path("v2/info/stores", DiscoveryViewSet.as_view({"get": "stores"})),
+    path("v2/upload-check", UploadCheckViewSet.as_view({"get": "check"})),
     path("v2/images", ImageViewSet.as_view({"get": "list", "post": "create", "delete": "destroy_nothing"})),
     path(IMAGE, ImageViewSet.as_view({"get": "retrieve", "patch": "update", "delete": "destroy"})),
     path(f"{IMAGE}/file", ImageDataViewSet.as_view({"get": "download", "put": "upload"})),

@@ -74,7 +74,7 @@ def summaries(found: Sequence[Any], period: Period, *, detailed: bool) -> list[d
     sums: dict[str, dict[str, Any]] = {}
     for row in found:
         usage = server_usage(row, period)
-        total = sums.setdefault(row.project_id, _nothing(row.project_id, period, detailed))
+        total = sums.setdefault(row.project_id, nothing(row.project_id, period, detailed=detailed))
         total["total_hours"] += usage["hours"]
         total["total_vcpus_usage"] += usage["vcpus"] * usage["hours"]
         total["total_memory_mb_usage"] += usage["memory_mb"] * usage["hours"]
@@ -84,7 +84,8 @@ def summaries(found: Sequence[Any], period: Period, *, detailed: bool) -> list[d
     return list(sums.values())
 
 
-def _nothing(project_id: str, period: Period, detailed: bool) -> dict[str, Any]:
+def nothing(project_id: str, period: Period, *, detailed: bool) -> dict[str, Any]:
+    """The summary of a project that had no server."""
     total: dict[str, Any] = {
         "tenant_id": project_id,
         "start": iso_naive(period.start),

@@ -70,7 +70,8 @@ class UsageViewSet(ServiceViewSet):
         authorize(self.actor, "os_compute_api:os-simple-tenant-usage:show", project_id)
         period = asked_period(params)
         found, links = self._page(request, params, period, project_id)
-        [summary] = usage.summaries(found, period, detailed=True) or [{}]
+        nothing = usage.nothing(project_id, period, detailed=True)
+        [summary] = usage.summaries(found, period, detailed=True) or [nothing]
         return answer({"tenant_usage": summary} | ({"tenant_usage_links": links} if links else {}))
 
     def _page(self, request: Any, params: Params, period: usage.Period, project_id: str | None) -> tuple[Any, Links]:

@@ -301,10 +301,6 @@ class RouterInUse(Conflict):
     message = "Router {router_id} still has ports"
 
 
-class RouterInterfaceInUse(Conflict):
-    message = "Router {router_id} already has a port on subnet {subnet_id}"
-
-
 class SecurityGroupInUse(Conflict):
     message = "Security Group {id} in use."
 

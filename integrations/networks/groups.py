@@ -25,12 +25,20 @@ from integrations.networks.models.security_group import DEFAULT
 from integrations.networks.rules import ETHERTYPES
 
 
+def ensure_default(project_id: str) -> None:
+    """Make the project's ``default`` group when it is missing; a write transaction begins only then."""
+    if not SecurityGroup.objects.filter(project_id=project_id, name=DEFAULT).exists():
+        with transaction.atomic():
+            default_group_id(project_id)
+
+
 def default_group_id(project_id: str) -> str:
     """The id of the project's ``default`` group, made on first use. Callers are in a transaction."""
     found = SecurityGroup.objects.filter(project_id=project_id, name=DEFAULT).values_list("id", flat=True).first()
     return found or _make_default(project_id)
 
 
+@transaction.atomic
 def _make_default(project_id: str) -> str:
     try:
         with transaction.atomic():

@@ -31,13 +31,13 @@ def create(project_id: str, wanted: dict[str, Any], segment: int | None = None) 
         raise TunnelIdInUse(tunnel_id=chosen) from None
 
 
-def _mtu(wanted: int | None) -> int:
+def _mtu(wanted: int | str | None) -> int:
+    """Clients send text too; 0 means the largest, as in Neutron."""
     largest = conf().network_mtu
-    if not wanted:
-        return largest
-    if not SMALLEST_MTU <= wanted <= largest:
+    chosen = int(wanted or 0) or largest
+    if not SMALLEST_MTU <= chosen <= largest:
         raise InvalidInput(error_message=f"Requested MTU is out of range: {SMALLEST_MTU} to {largest}")
-    return wanted
+    return chosen
 
 
 def update(network: Network, changes: dict[str, Any]) -> None:

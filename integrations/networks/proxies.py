@@ -48,11 +48,10 @@ def _networks(rows: NetworkQuerySet) -> list[NetworkInfo]:
     return [NetworkInfo(*row, tuple(inside[row[0]])) for row in found]
 
 
-@transaction.atomic
 def security_groups(actor: Actor, *, all_projects: bool = False) -> list[GroupInfo]:
     """The groups of the actor's project, its default group made when missing; of all projects for an administrator."""
     if actor.project_id:
-        groups.default_group_id(actor.project_id)
+        groups.ensure_default(actor.project_id)
     if all_projects and actor.is_admin:
         return _groups(SecurityGroup.objects.all())
     return _groups(SecurityGroup.objects.owned_by(actor.project_id))

@@ -167,6 +167,11 @@ def test_malformed_networks_are_400(cloud: Cloud, body: Any) -> None:
     assert answer.json()["NeutronError"]["type"] in ("HTTPBadRequest", "InvalidInput")
 
 
+@pytest.mark.parametrize(("asked", "given"), [(1400, 1400), ("1400", 1400), (0, 1450)])
+def test_an_mtu_may_be_chosen(cloud: Cloud, asked: int | str, given: int) -> None:
+    assert make_network(cloud.as_member, mtu=asked)["mtu"] == given
+
+
 def test_unknown_and_read_only_attributes_are_named(cloud: Cloud) -> None:
     answer = cloud.as_member.post(f"{V2}/networks", {"network": {"colour": "red"}})
     refused(answer, 400, "HTTPBadRequest", "Unrecognized attribute(s) 'colour'")

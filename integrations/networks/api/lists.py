@@ -40,6 +40,11 @@ def constant(value: str) -> Filter:
     return lambda values: Q() if value in values else Q(pk__in=[])
 
 
+def never(values: Sequence[str]) -> Q:
+    """A boolean filter on something that is true of no row."""
+    return Q() if any(not _truth("value", value) for value in values) else Q(pk__in=[])
+
+
 def nothing(values: Sequence[str]) -> Q:
     """A filter on something that no row has."""
     return Q(pk__in=[])

@@ -12,7 +12,7 @@ from computecloud.http.answers import empty
 from integrations.networks import networks
 from integrations.networks.api import schemas, shapes
 from integrations.networks.api.bodies import accepts
-from integrations.networks.api.lists import OWNED_SORT, Listing, boolean, constant, nothing, number, owned, text
+from integrations.networks.api.lists import OWNED_SORT, Listing, boolean, constant, never, nothing, number, owned, text
 from integrations.networks.api.resource import CollectionViewSet, owner, require
 from integrations.networks.errors import HTTPBadRequest, NetworkNotFound
 from integrations.networks.models import Network
@@ -40,6 +40,7 @@ class NetworksViewSet(CollectionViewSet):
             "router:external": boolean("is_external"),
             "port_security_enabled": boolean("port_security_enabled"),
             "mtu": number("mtu"),
+            "is_default": never,
             "status": constant("ACTIVE"),
             "subnets": text("subnets__id"),
         },

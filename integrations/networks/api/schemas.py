@@ -42,7 +42,7 @@ _NETWORK = {
     "shared": BOOLEAN,
     "router:external": BOOLEAN,
     "port_security_enabled": BOOLEAN,
-    "mtu": {"type": "integer", "minimum": 0, "maximum": 65535},
+    "mtu": {"type": ["integer", "string"], "minimum": 0, "maximum": 65535, "pattern": "^[0-9]{1,5}$"},
 }
 _PROVIDER = {
     "provider:network_type": {"enum": ["vxlan", None]},

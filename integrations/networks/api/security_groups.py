@@ -40,8 +40,7 @@ class SecurityGroupsViewSet(CollectionViewSet):
 
     def list(self, request: Any) -> HttpResponse:
         if self.actor.project_id:
-            with transaction.atomic():
-                groups.default_group_id(self.actor.project_id)
+            groups.ensure_default(self.actor.project_id)
         return super().list(request)
 
     @accepts(schemas.GROUP_CREATE)

@@ -72,6 +72,8 @@ TABLE: tuple[tuple[Allow, str, str], ...] = (
     (ADMIN, "os_compute_api:os-server-diagnostics", "Read a server's counters from its host"),
     (MEMBER, "os_compute_api:os-remote-consoles", "Open a remote console to a server"),
     (READER, "compute:server:topology:index", "Show a server's NUMA topology"),
+    (ADMIN, "os_compute_api:os-server-external-events:create", "Tell compute what happened to servers elsewhere"),
+    (ADMIN, "os_compute_api:os-migrations:index", "List migrations"),
     (ADMIN, "os_compute_api:servers:migrations:index", "List a server's migrations under way"),
     (ADMIN, "os_compute_api:servers:migrations:show", "Show a migration of a server"),
     (ADMIN, "os_compute_api:servers:migrations:delete", "Call a migration of a server off"),

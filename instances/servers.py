@@ -164,7 +164,7 @@ def join_group(server: Instance, name: str) -> None:
             raise Invalid(
                 "Network requires port_security_enabled and subnet associated in order to apply security groups."
             )
-        _refresh_nics(server)
+        refresh_nics(server)
 
 
 def leave_group(server: Instance, name: str) -> None:
@@ -172,7 +172,7 @@ def leave_group(server: Instance, name: str) -> None:
     with transaction.atomic():
         if not _moved(networks.leave_group, server, name):
             raise NotFound(f"Security group {name} not associated with the instance {server.id}")
-        _refresh_nics(server)
+        refresh_nics(server)
 
 
 def _moved(move: Callable[[str, str, str], bool], server: Instance, name: str) -> bool:
@@ -182,6 +182,7 @@ def _moved(move: Callable[[str, str, str], bool], server: Instance, name: str) -
         raise NotFound(str(problem)) from None
 
 
-def _refresh_nics(server: Instance) -> None:
+def refresh_nics(server: Instance) -> None:
+    """Read the server's ports anew into its cached addresses."""
     nics = msgspec.to_builtins(networks.nics(server.id))
     Instance.objects.filter(id=server.id).update(network_info=nics, updated_at=Now())

@@ -14,8 +14,8 @@ from computecloud.http.answers import answer, empty
 from computecloud.http.microversions import available
 from computecloud.http.views import ServiceViewSet, query
 from instances import servers
-from instances.api.queries import Params
-from instances.api.schemas.server_parts import VOLUMES_QUERY
+from instances.api.queries import Params, only_since
+from instances.api.schemas.server_parts import MIGRATIONS_QUERY, VOLUMES_QUERY
 
 VOLUMES = "os_compute_api:os-volumes-attachments"
 MIGRATIONS = "os_compute_api:servers:migrations"
@@ -135,6 +135,19 @@ class ServerMigrationViewSet(ServiceViewSet):
     @available("2.22")
     def act(self, request: Any, server_id: str, migration_id: str) -> HttpResponse:
         raise self._none(server_id, migration_id)
+
+
+class MigrationViewSet(ServiceViewSet):
+    """Migrations of all servers: there have been none."""
+
+    service = "compute"
+    policy = {"list": "os_compute_api:os-migrations:index"}
+
+    @query(MIGRATIONS_QUERY, strict_since="2.59")
+    def list(self, request: Any, params: Params) -> HttpResponse:
+        only_since("2.66", request, params, "changes-before", strict_since="2.59")
+        only_since("2.80", request, params, "user_id", "project_id", strict_since="2.59")
+        return answer({"migrations": []})
 
 
 class ShareViewSet(ServiceViewSet):

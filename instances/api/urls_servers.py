@@ -7,12 +7,14 @@ from typing import Any
 from django.urls import path
 
 from instances.api.server_actions import OldServerActionViewSet, ServerActionViewSet
+from instances.api.server_events import ExternalEventViewSet
 from instances.api.server_history import HistoryViewSet
 from instances.api.server_metadata import ServerMetadataViewSet
 from instances.api.server_networks import AddressViewSet, InterfaceViewSet, ServerSecurityGroupViewSet
 from instances.api.server_tags import ServerTagViewSet
 from instances.api.server_unserved import (
     LaterViewSet,
+    MigrationViewSet,
     PasswordViewSet,
     ServerMigrationViewSet,
     ShareViewSet,
@@ -58,6 +60,8 @@ urlpatterns = [
         ServerMigrationViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
     ),
     path(f"{ONE}/migrations/<str:migration_id>/action", ServerMigrationViewSet.as_view({"post": "act"})),
+    path("v2.1/os-migrations", MigrationViewSet.as_view({"get": "list"})),
+    path("v2.1/os-server-external-events", ExternalEventViewSet.as_view({"post": "create"})),
     path(f"{ONE}/shares", ShareViewSet.as_view(LISTED)),
     path(f"{ONE}/shares/<str:share_id>", ShareViewSet.as_view({"get": "retrieve", "delete": "destroy"})),
 ]

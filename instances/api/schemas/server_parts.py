@@ -19,4 +19,10 @@ HISTORY_QUERY: dict[str, Schema] = {
     "changes-since": {"type": "string", "maxLength": 64},
     "changes-before": {"type": "string", "maxLength": 64},
 }
+_WORD: Schema = {"type": "string", "maxLength": 255}
+MIGRATIONS_QUERY: dict[str, Schema] = {
+    **HISTORY_QUERY,
+    "hidden": _WORD, "host": _WORD, "instance_uuid": _WORD, "source_compute": _WORD, "status": _WORD,
+    "migration_type": _WORD, "user_id": _WORD, "project_id": _WORD,
+}  # fmt: skip
 VOLUMES_QUERY: dict[str, Schema] = {"limit": LIMIT, "offset": LIMIT}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
 from django.urls import include, path
+
+from dashboard.site import site
 
 urlpatterns = [
     path("identity/", include("integrations.identity.api.urls")),
@@ -13,5 +14,5 @@ urlpatterns = [
     path("placement/", include("hosts.api.placement.urls")),
     path("api/v1/", include("computecloud.urls_native")),
     path("dashboard/", include("dashboard.urls")),
-    path("admin/", admin.site.urls),
+    path("admin/", site.urls),
 ]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.http import HttpRequest
 from django.urls import reverse
 
+from dashboard.site import site
 from instances.models import Instance
 
 GROUPS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
@@ -39,7 +39,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Groups of ``{title, collapsible, items: [{title, icon, link}]}``; only models with a page appear."""
     found: list[dict[str, Any]] = [{"title": None, "items": [dict(door) for door in DOORS]}]
     by_app: dict[str, list[Any]] = {}
-    for model in admin.site._registry:
+    for model in site._registry:
         by_app.setdefault(model._meta.app_label, []).append(model)
     for label, title, symbol, symbols in GROUPS:
         models = sorted(by_app.get(label, []), key=lambda model: str(model._meta.verbose_name_plural))

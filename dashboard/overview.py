@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
 from django.db.models import Count, Max, Min, Q, Sum
 from django.http import HttpRequest
 from django.urls import reverse
 
 from computecloud.core.clock import utcnow
+from dashboard.site import site
 from hosts.models import Host, Inventory
 from instances.models import Instance
 from integrations.identity import facade as identity
@@ -20,7 +20,7 @@ SHOWN_FAILURES = 8
 
 def _page(model: Any, query: str = "") -> str | None:
     """The list page of a model, when it has one."""
-    if not admin.site.is_registered(model):
+    if not site.is_registered(model):
         return None
     meta = model._meta
     return reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist") + query

@@ -41,7 +41,8 @@ OUR_APPS = [
     "instances",
     "tasks",
 ]
-THEME = ["unfold", "unfold.contrib.filters", "django.contrib.admin"]
+# In their plain forms: only the URL map of the pages loads them whole (dashboard.site).
+THEME = ["unfold.apps.BasicAppConfig", "unfold.contrib.filters", "django.contrib.admin.apps.SimpleAdminConfig"]
 WEB_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.models import Group as DjangoGroup
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.decorators import display
@@ -15,8 +14,6 @@ from computecloud.http.admin import ActionAdmin, ReadOnlyAdmin, ReadOnlyInline
 from integrations.identity import models, tokens
 from integrations.identity.actions import projects as project_actions
 from integrations.identity.actions import users as user_actions
-
-admin.site.unregister(DjangoGroup)
 
 
 def _actor(request: HttpRequest) -> Actor:

@@ -18,6 +18,7 @@ from instances.actions.create import Create
 from instances.actions.registry import ACTIONS
 from instances.models import Instance
 from instances.placement import to_request
+from integrations.images import facade as images
 from operations import bell
 from operations.models import Operation
 from operations.models.operation import CONTROL, State, later
@@ -87,10 +88,11 @@ def relay() -> int:
 
 @shared_task(name="control.sweep")
 def sweep() -> None:
-    """Leases that ran out, operations that crash their worker, deadlines that passed, news from below."""
+    """Leases that ran out, operations that crash their worker, deadlines that passed, news from below, dead uploads."""
     return_expired_leases()
     end_hopeless()
     news.deliver()
+    images.sweep()
 
 
 def return_expired_leases() -> int:
@@ -133,6 +135,7 @@ def end(operation: Operation) -> None:
 def purge() -> None:
     """Old decisions, handled news, expired tokens, leftovers of questions to hosts."""
     news.purge()
+    images.remove_strays()
 
 
 def poll() -> int:

@@ -17,12 +17,12 @@ from integrations.images import records, store
 from integrations.images.errors import BytesMissing, ImageNotFound
 from integrations.images.models import Image as Row
 from integrations.images.models import ImageMember, ImageStatus, Visibility
-from integrations.images.reclaim import sweep
+from integrations.images.reclaim import remove_strays, sweep
 from integrations.images.uploads import Upload
 
 __all__ = [
     "Image", "change_properties", "create", "delete", "discard", "forget", "get", "get_many", "open_blob", "query",
-    "store_bytes", "sweep",
+    "remove_strays", "store_bytes", "sweep",
 ]  # fmt: skip
 
 FRESH_S = 2.0

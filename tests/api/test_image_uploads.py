@@ -155,10 +155,10 @@ def test_stray_files_go_after_an_hour_and_nothing_else_does(cloud: Cloud, image_
     stray = "00000000-0000-4000-8000-000000000001"
     for name in (stray, f"{stray}.{stray}.part", queued["id"], "README"):
         (image_store / name).write_bytes(b"x")
-    assert reclaim.sweep() == 0
+    assert reclaim.remove_strays() == 0
     for entry in image_store.iterdir():
         os.utime(entry, (1, 1))
-    assert reclaim.sweep() == 3
+    assert reclaim.remove_strays() == 3
     assert left_over(image_store) == sorted([kept["id"], "README"])
 
 

@@ -156,6 +156,11 @@ class Image(models.Model):
             models.Index(
                 fields=("visibility", "created_at"), condition=Q(deleted_at__isnull=True), name="image_alive_by_sight"
             ),
+            models.Index(
+                fields=("deleted_at",),
+                condition=Q(deleted_at__isnull=False, held_bytes__gt=0),
+                name="image_deleted_still_held",
+            ),
             models.Index(fields=("lease_until",), condition=Q(lease_until__isnull=False), name="image_being_uploaded"),
         )
         constraints = (

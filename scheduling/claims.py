@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from django.db.models import F, Value
-from django.db.models.functions import Greatest, Now
+from hosts.models import Allocation
+from operations import sql
 
-from hosts.models import Allocation, Inventory
+TAKE = """UPDATE hosts_inventory SET used = used + %s, generation = generation + 1, changed_at = {now}
+          WHERE host_id = %s AND resource_class = %s AND used + %s <= capacity"""
+HOLD = """INSERT INTO hosts_allocation
+          (consumer_id, consumer_kind, host_id, resource_class, amount, project_id, user_id, created_at)
+          VALUES (%s, 'instance', %s, %s, %s, %s, %s, {now})"""
+GIVE_BACK = """UPDATE hosts_inventory SET used = used - %s, generation = generation + 1, changed_at = {now}
+               WHERE host_id = %s AND resource_class = %s"""
 
 
 class ClaimLost(Exception):
@@ -20,22 +26,9 @@ def claim(
     """Take the amounts on the host, in the caller's transaction. Raises ClaimLost."""
     for name in sorted(resources):
         amount = resources[name]
-        taken = Inventory.objects.filter(host_id=host_id, resource_class=name, used__lte=F("capacity") - amount).update(
-            used=F("used") + amount, generation=F("generation") + 1, changed_at=Now()
-        )
-        if not taken:
+        if not sql.update(TAKE, (amount, host_id, name, amount)):
             raise ClaimLost(name)
-    Allocation.objects.bulk_create(
-        Allocation(
-            consumer_id=consumer_id,
-            host_id=host_id,
-            resource_class=name,
-            amount=resources[name],
-            project_id=project_id,
-            user_id=user_id,
-        )
-        for name in sorted(resources)
-    )
+        sql.update(HOLD, (consumer_id, host_id, name, amount, project_id, user_id))
 
 
 def release(consumer_id: str, consumer_kind: str = "instance") -> int:
@@ -48,7 +41,5 @@ def release(consumer_id: str, consumer_kind: str = "instance") -> int:
     if freed != len(rows):  # another release came first, and subtracted
         return 0
     for host_id, name, amount, _row_id in rows:
-        Inventory.objects.filter(host_id=host_id, resource_class=name).update(
-            used=Greatest(F("used") - amount, Value(0)), generation=F("generation") + 1, changed_at=Now()
-        )
+        sql.update(GIVE_BACK, (amount, host_id, name))
     return freed

@@ -16,6 +16,7 @@ from computecloud.http.bodies import LARGEST_BODY
 from computecloud.http.services import Service, service_of
 
 log = structlog.get_logger("computecloud.access")
+VERSION_DEPTH = 2  # slashes in /compute/v2.1
 _GLOBAL_ID = re.compile(r"^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 _STREAMED = re.compile(r"^/image/v2/images/[^/]+/(file|stage)$")
 
@@ -29,11 +30,16 @@ def _strip_project(path: str) -> str:
 
 
 def _one_form(service: Service, path: str) -> str:
-    """The form that URL patterns are written in: no trailing slash but for the service's root, no project segment."""
-    path = path.rstrip("/")
-    if path == service.prefix:
-        return path + "/"
-    return _strip_project(path) if service.name == "compute" else path
+    """The form that URL patterns are written in: no trailing slash but for the service's root, no project segment.
+
+    Nova knows no trailing slash below its version root: ``/os-simple-tenant-usage/`` names a project without a name.
+    """
+    bare = path.rstrip("/")
+    if bare == service.prefix:
+        return bare + "/"
+    if service.name != "compute":
+        return bare
+    return _strip_project(bare if bare.count("/") <= VERSION_DEPTH else path)
 
 
 class RequestMiddleware:

@@ -105,6 +105,7 @@ class Delete(Action):
         )
         if not buried:
             return False
-        networks.release(instance.id)
+        if instance.network_wishes or instance.network_info:
+            networks.release(instance.id)
         QuotaGate.give_back(instance.project_id, instance.quota())
         return True

@@ -41,10 +41,10 @@ def first(params: Params, name: str) -> str | None:
 
 
 def asked_period(params: Params) -> usage.Period:
-    """From ``start`` to ``end``, not beyond now. Raises Invalid when it ends before it starts."""
+    """From ``start`` to ``end``, not beyond now; without both an empty one, as Nova answers. Raises Invalid."""
     now = utcnow()
     start, stop = moment(first(params, "start"), now), moment(first(params, "end"), now)
-    if not start < stop:
+    if start > stop or (start == stop and "start" in params):
         raise Invalid("Invalid start time. The start time cannot occur after the end time.")
     return usage.Period(start, min(stop, now), now)
 

@@ -6,16 +6,17 @@ import time
 from collections.abc import Mapping
 
 from django.db import IntegrityError, models, transaction
-from django.db.models import F, Value
-from django.db.models.functions import Coalesce, Greatest
 
 from computecloud.conf import conf
 from computecloud.core.errors import OverQuota
+from operations import sql
 
 UNLIMITED = 2**62
-
-
 DEFAULTS = "class:default"
+TAKE = """UPDATE operations_quotagate SET used = used + %s WHERE project_id = %s AND resource = %s
+          AND ("limit" = -1 OR used + %s <= COALESCE("limit", %s))"""
+ADD = """UPDATE operations_quotagate SET used = CASE WHEN used + %s < 0 THEN 0 ELSE used + %s END
+         WHERE project_id = %s AND resource = %s"""
 _FRESH_S = 2.0
 _class_limits: tuple[float, dict[str, int | None]] = (float("-inf"), {})
 
@@ -38,11 +39,6 @@ def forget_defaults() -> None:
     """Read the class's limits anew at the next question."""
     global _class_limits
     _class_limits = (float("-inf"), {})
-
-
-def _wide(number: int) -> Value:
-    """A number as 64 bits: PostgreSQL would be sent a bare one as 32, and it would wrap around without an error."""
-    return Value(number, output_field=models.BigIntegerField())
 
 
 class QuotaGate(models.Model):
@@ -75,10 +71,10 @@ class QuotaGate(models.Model):
     @classmethod
     def _take(cls, project_id: str, resource: str, amount: int) -> bool:
         default = default_limit(resource)
-        room = Coalesce(F("limit"), _wide(UNLIMITED if default < 0 else default))
-        gate = cls.objects.filter(project_id=project_id, resource=resource)
-        within = gate.filter(models.Q(limit=-1) | models.Q(used__lte=room - _wide(amount)))
-        return bool((within if amount > 0 else gate).update(used=F("used") + _wide(amount)))
+        room = UNLIMITED if default < 0 else default
+        if amount > 0:
+            return bool(sql.update(TAKE, (amount, project_id, resource, amount, room)))
+        return bool(sql.update(ADD, (amount, amount, project_id, resource)))
 
     @classmethod
     def _ensure(cls, project_id: str, resource: str) -> None:
@@ -98,6 +94,4 @@ class QuotaGate(models.Model):
     def give_back(cls, project_id: str, amounts: Mapping[str, int]) -> None:
         """Return what was taken. Once: the caller's own guarded update decides that."""
         for resource in sorted(amounts):
-            cls.objects.filter(project_id=project_id, resource=resource).update(
-                used=Greatest(F("used") - _wide(amounts[resource]), _wide(0))
-            )
+            sql.update(ADD, (-amounts[resource], -amounts[resource], project_id, resource))

@@ -25,6 +25,8 @@ from integrations.identity.models import ApplicationCredential, Token, User
 
 PREFIX = "cc_"
 MOST_CACHED = 20_000
+MOST_PER_USER = 5_000
+"""Live tokens of one user; beyond it the oldest end. Looked at with every 64th login or so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,17 @@ def issue(
         issued_at=now,
         expires_at=min(ends),
     )
+    if int(row.digest[:2], 16) < 4:
+        _trim(user.id)
     return secret, row
+
+
+def _trim(user_id: str) -> None:
+    """End a user's oldest tokens beyond MOST_PER_USER, so that logging in for ever fills no table (S39)."""
+    newest_first = Token.objects.filter(user_id=user_id).order_by("-issued_at").values_list("issued_at", flat=True)
+    surplus = list(newest_first[MOST_PER_USER : MOST_PER_USER + 1])
+    if surplus:
+        Token.objects.filter(user_id=user_id, issued_at__lte=surplus[0]).delete()
 
 
 _COLUMNS = (

@@ -114,6 +114,15 @@ def test_a_password_changed_during_login_wins(world: World) -> None:
     assert Person(secret).get(MINE).status_code == 401
 
 
+def test_logging_in_for_ever_fills_no_table(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "MOST_PER_USER", 3)
+    first, *_, last = [world.person("ann", "red") for _ in range(6)]
+    tokens._trim(world.ann.id)
+    CACHE.clear()
+    assert Token.objects.filter(user=world.ann).count() == 3
+    assert first.get(MINE).status_code == 401 and last.get(MINE).status_code == 200
+
+
 def test_one_query_on_a_miss_none_on_a_hit(world: World, django_assert_num_queries: Any) -> None:
     ann = world.person("ann", "red")
     CACHE.clear()

@@ -20,7 +20,7 @@ _quiet_until = 0.0
 def ring_on_commit(operation: Operation) -> None:
     """Ring when the surrounding transaction has committed."""
     transaction.on_commit(
-        partial(ring, operation.queue, operation.task_name, operation.id, operation.attempt), robust=True
+        partial(ring, operation.bell, operation.task_name, operation.id, operation.attempt), robust=True
     )
 
 

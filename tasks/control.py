@@ -82,7 +82,7 @@ def relay() -> int:
     rung = 0
     for operation in waiting:
         if Operation.objects.filter(id=operation.id, state=State.PENDING).update(rung_at=Now()):
-            rung += bell.ring(operation.queue, operation.task_name, operation.id, operation.attempt)
+            rung += bell.ring(operation.bell, operation.task_name, operation.id, operation.attempt)
     return rung
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import structlog
-from celery import shared_task
+from celery import current_app, shared_task
 from celery.signals import worker_init, worker_shutdown
 
 from instances.actions.registry import ACTIONS
-from tasks.agent import runtime
+from tasks.agent import questions, runtime
 from tasks.agent.client import ConductorRefused, ConductorUnreachable
 
 log = structlog.get_logger(__name__)
@@ -28,6 +28,9 @@ def _task(verb: str) -> Callable[[str, int], None]:
 
 
 TASKS = {verb: _task(verb) for verb in ACTIONS}
+
+
+current_app.steps["consumer"].add(questions.Questions)
 
 
 @worker_init.connect

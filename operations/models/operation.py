@@ -25,6 +25,11 @@ def host_queue(host_id: str) -> str:
     return f"host.{host_id}"
 
 
+def question_queue(queue: str) -> str:
+    """Where questions to a host ring: a queue that long operations cannot hold back."""
+    return f"{queue}.ctl"
+
+
 class State(models.TextChoices):
     """pending → running → succeeded | failed; anything open → superseded (delete wins); running → pending (lease lost).
 
@@ -155,8 +160,10 @@ class Operation(models.Model):
         """The Celery task that answers the bell: ``server.create`` on a host, ``control.create`` at the centre."""
         return f"{CONTROL if self.queue == CONTROL else self.subject_kind}.{self.verb}"
 
-    def message(self) -> dict[str, Any]:
-        return {"operation": self.id, "attempt": self.attempt}
+    @property
+    def bell(self) -> str:
+        """The queue to ring: the operation's own, or the one for questions."""
+        return self.queue if self.exclusive else question_queue(self.queue)
 
 
 class Step(models.Model):

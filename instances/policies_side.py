@@ -86,6 +86,10 @@ TABLE: tuple[tuple[Allow, str, str], ...] = (
     (READER, "compute:images:read", "List and show images"),
     (MEMBER, "compute:images:write", "Delete images and change their metadata"),
     (ANYONE, "compute:unserved", "Be told that an API of another service is not forwarded"),
+    # not built yet
+    (ADMIN, "os_compute_api:os-console-auth-tokens", "See what a console token opens"),
+    (ADMIN, "os_compute_api:os-assisted-volume-snapshots:create", "Take a snapshot of an attached volume"),
+    (ADMIN, "os_compute_api:os-assisted-volume-snapshots:delete", "Delete a snapshot of an attached volume"),
     # usage
     (ADMIN, "os_compute_api:os-simple-tenant-usage:list", "Report the use of all projects"),
     (READER, "os_compute_api:os-simple-tenant-usage:show", "Report the use of one's project"),

@@ -20,6 +20,7 @@ from instances.api.quotas import QuotaClassViewSet, QuotaSetViewSet
 from instances.api.root import VersionViewSet
 from instances.api.server_groups import ServerGroupViewSet
 from instances.api.services import ServicesViewSet
+from instances.api.unserved import AssistedSnapshotViewSet, ConsoleTokenViewSet
 from instances.api.usage import AuditLogViewSet, UsageViewSet
 from instances.api.zones import ZoneViewSet
 
@@ -94,6 +95,9 @@ urlpatterns = [
     ),
     path("v2.1/os-security-group-rules", SecurityGroupRuleViewSet.as_view({"post": "create"})),
     path("v2.1/os-security-group-rules/<str:rule_id>", SecurityGroupRuleViewSet.as_view({"delete": "destroy"})),
+    path("v2.1/os-console-auth-tokens/<str:token>", ConsoleTokenViewSet.as_view({"get": "retrieve"})),
+    path("v2.1/os-assisted-volume-snapshots", AssistedSnapshotViewSet.as_view({"post": "create"})),
+    path("v2.1/os-assisted-volume-snapshots/<str:snapshot_id>", AssistedSnapshotViewSet.as_view({"delete": "destroy"})),
     *gone.urlpatterns,
     path("v2.1/os-networks", NetworkViewSet.as_view({"get": "list", "post": "removed"})),
     path("v2.1/os-networks/<str:network_id>", NetworkViewSet.as_view({"get": "retrieve", "delete": "removed"})),

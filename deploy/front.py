@@ -28,10 +28,10 @@ TOO_LARGE = "The request body is larger than {limit} allowed here."
 UNAVAILABLE = "The service is starting or overloaded; try again in a few seconds."
 
 
-def write_config(cloud: Cloud) -> None:
+def write_config(cloud: Cloud, *, has_console: bool) -> None:
     """``<state>/etc/nginx.conf``, and the headers that several locations share."""
     write_private(cloud.etc / "headers.conf", _headers())
-    write_private(cloud.etc / "nginx.conf", _main(cloud))
+    write_private(cloud.etc / "nginx.conf", _main(cloud, has_console))
 
 
 def _headers() -> str:
@@ -72,7 +72,24 @@ def _admin_rule(cloud: Cloud) -> str:
     return f"{allowed} deny all; error_page 403 =404 @hidden;"
 
 
-def _main(cloud: Cloud) -> str:
+def _long_lived(shared: str) -> str:
+    """Consoles and event streams: they stay open, and nothing of them is logged."""
+    return f"""\
+        location ~ ^/(console/|websockify|dashboard/events|api/v1/events/stream) {{
+            {shared}
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection $connection_upgrade;
+            proxy_buffering off;
+            proxy_read_timeout 3600s;
+            proxy_send_timeout 3600s;
+            access_log off;
+            proxy_pass http://console;
+        }}
+
+"""
+
+
+def _main(cloud: Cloud, has_console: bool) -> str:
     user = "user root;" if os.geteuid() == 0 else ""
     shared = f"include {cloud.etc}/headers.conf;"
     listen = f"[{cloud.wish.listen}]" if ":" in cloud.wish.listen else cloud.wish.listen
@@ -118,7 +135,7 @@ http {{
     map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
 
     upstream api {{ server unix:{cloud.run}/api.sock; keepalive 32; keepalive_requests 100000; }}
-    upstream console {{ server unix:{cloud.run}/console.sock; keepalive 8; }}
+    {f"upstream console {{ server unix:{cloud.run}/console.sock; keepalive 8; }}" if has_console else ""}
     upstream flower {{ server unix:{cloud.run}/flower.sock; }}
 
     server {{
@@ -198,19 +215,7 @@ http {{
             access_log off;
         }}
 
-        # Long-lived: consoles and event streams. Nothing of them is logged.
-        location ~ ^/(console/|websockify|dashboard/events|api/v1/events/stream) {{
-            {shared}
-            proxy_set_header Upgrade $http_upgrade;
-            proxy_set_header Connection $connection_upgrade;
-            proxy_buffering off;
-            proxy_read_timeout 3600s;
-            proxy_send_timeout 3600s;
-            access_log off;
-            proxy_pass http://console;
-        }}
-
-        # Celery Flower, for logged-in administrators, to look at only.
+{_long_lived(shared) if has_console else ""}        # Celery Flower, for logged-in administrators, to look at only.
         location = /flower {{ return 301 /flower/; }}
         location /flower/ {{
             auth_request /.auth-check;

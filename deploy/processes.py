@@ -89,9 +89,13 @@ def front(cloud: Cloud) -> Process:
     return Process("front", command, content(path, cloud.etc / "headers.conf"), order=60, stop_signal="QUIT")
 
 
+def has_console() -> bool:
+    """Whether this version of the product has an ASGI side: consoles and event streams."""
+    return (CHECKOUT / "computecloud" / "asgi.py").exists()
+
+
 def console(cloud: Cloud, environment: dict[str, str]) -> list[Process]:
-    """The ASGI side, where this version of the product has one."""
-    if not (CHECKOUT / "computecloud" / "asgi.py").exists():
+    if not has_console():
         return []
     listen = ["--socket", f"{cloud.run}/console.sock"]
     return [Process("console", _granian("computecloud.asgi:application", "asgi", 1, *listen), environment, order=50)]

@@ -39,7 +39,7 @@ def checks() -> list[tuple[str, list[str]]]:
     """Name and command of each check."""
     python = str(BIN / "python")
     return [
-        ("ruff", [str(BIN / "ruff"), "check", "."]),
+        ("ruff", [str(BIN / "ruff"), "check", "--output-format", "concise", "."]),
         ("mypy", [str(BIN / "mypy"), *PACKAGES]),
         ("import directions", [str(BIN / "lint-imports")]),
         ("migrations complete", [python, "manage.py", "makemigrations", "--check", "--dry-run"]),

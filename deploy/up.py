@@ -97,7 +97,7 @@ def write_settings(one: Cloud, secrets: Secrets, local: Machines) -> None:
     one.save()
     broker.write_config(one, secrets, local.network_address)
     config.write_cloud(one, secrets, local.network_address)
-    front.write_config(one)
+    front.write_config(one, has_console=processes.has_console())
     environment.write_clouds_yaml(one, secrets)
 
 

@@ -138,7 +138,7 @@ Server(sys.argv[1], Echo).serve_forever()
 @pytest.fixture
 def origin(one: Cloud) -> Iterator[Cloud]:
     """A front whose API, console and Flower answer with what they were sent."""
-    front.write_config(one)
+    front.write_config(one, has_console=True)
     (one.static / "a.css").write_text("body {}")
     (one.state / "echo.py").write_text(UPSTREAM)
     echoes = [
@@ -268,7 +268,7 @@ def test_static_files_are_files_only(origin: Cloud) -> None:
 def test_the_admin_is_hidden_from_strange_addresses(origin: Cloud) -> None:
     assert ask(origin, "GET", "/admin/")[0] == 200
     strict = Cloud(origin.state, Wish(fake=1, port=origin.wish.port, admin_networks=["192.0.2.0/24"]))
-    front.write_config(strict)
+    front.write_config(strict, has_console=True)
     old = pid_of(origin, "front")
     supervisor.Supervisor(origin).restart(["front"])
     came_back(origin, "front", old)

@@ -53,7 +53,7 @@ def test_a_process_is_restarted_when_what_it_read_changed(one: Cloud) -> None:
     secrets = credentials.ensure(one.state)
     config.write_cloud(one, secrets, None)
     broker.write_config(one, secrets, None)
-    front.write_config(one)
+    front.write_config(one, has_console=True)
     before = {process.name: process for process in processes.all_of(one, [], [], None)}
     broker.write_config(one, secrets, "172.30.9.1")
     after = {process.name: process for process in processes.all_of(one, [], [], None)}
@@ -91,7 +91,7 @@ def test_no_secret_is_on_a_command_line(one: Cloud) -> None:
     secrets = credentials.ensure(one.state)
     broker.write_config(one, secrets, None)
     config.write_cloud(one, secrets, None)
-    front.write_config(one)
+    front.write_config(one, has_console=True)
     supervisor.write_config(one, processes.all_of(one, [], [], None))
     text = supervisor.config_file(one).read_text()
     assert not [value for value in vars(secrets).values() if value in text]
@@ -108,7 +108,7 @@ def test_redis_listens_to_the_network_only_for_real_hosts(one: Cloud) -> None:
 
 
 def test_the_front_knows_no_way_to_the_conductor(one: Cloud) -> None:
-    front.write_config(one)
+    front.write_config(one, has_console=True)
     text = (one.etc / "nginx.conf").read_text()
     assert str(one.wish.conductor_port) not in text
     assert "location /conductor { return 404; }" in text

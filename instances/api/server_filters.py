@@ -7,7 +7,7 @@ by row, by an engine whose time is linear in the text, over a bounded number of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, TextField
@@ -174,8 +174,9 @@ def _matching(column: str) -> Callable[[Search, str], None]:
 
 def _second(column: str) -> Callable[[Search, str], None]:
     def narrow(search: Search, value: str) -> None:
-        start = _moment(value, column)
-        search.narrow(**{f"{column}__gte": start, f"{column}__lt": start + timedelta(seconds=1)})
+        moment = _moment(value, column)
+        start, end = moment.replace(microsecond=0), moment.replace(microsecond=999_999)
+        search.narrow(**{f"{column}__gte": start, f"{column}__lte": end})
 
     return narrow
 

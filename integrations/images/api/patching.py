@@ -21,7 +21,8 @@ OPERATIONS = ("add", "replace", "remove")
 OPTIONAL = {"kernel_id", "ramdisk_id"}  # in the schema, but kept with the custom properties
 FIXED = {"id"}
 BEFORE_BYTES = {"disk_format", "container_format"}
-_SCHEMAS = {name: HashableSchema(schema) for name, schema in WRITABLE.items()}
+_OWNER = WRITABLE["owner"] | {"type": "string"}  # an image always belongs to somebody, who is charged for it
+_SCHEMAS = {name: HashableSchema(schema) for name, schema in (WRITABLE | {"owner": _OWNER}).items()}
 _PROPERTY = HashableSchema(PROPERTY_VALUE)
 
 

@@ -94,7 +94,6 @@ def _can_listen(address: str, port: int) -> bool:
 
 def write_settings(one: Cloud, secrets: Secrets, local: Machines) -> None:
     """All configuration of services; agents' files come with their enrolment."""
-    one.save()
     broker.write_config(one, secrets, local.network_address)
     config.write_cloud(one, secrets, local.network_address)
     front.write_config(one, has_console=processes.has_console())
@@ -130,6 +129,7 @@ def run(asked: argparse.Namespace) -> int:
         check_machine(one)
     with progress.step("Folders and secrets"):
         one.make_folders()
+        one.save()
         pids.forget_before_boot(one.run)
         secrets = credentials.ensure(one.state)
     local = machines.of(one)

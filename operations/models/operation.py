@@ -6,11 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Coalesce, Now
+from django.db.models import Q
+from django.db.models.functions import Now
 
 from computecloud.core.actor import Actor
 from computecloud.core.ids import new_uuid
+from operations import sql
 
 CONTROL = "control"
 
@@ -28,6 +29,13 @@ def host_queue(host_id: str) -> str:
 def question_queue(queue: str) -> str:
     """Where questions to a host ring: a queue that long operations cannot hold back."""
     return f"{queue}.ctl"
+
+
+TAKE = """UPDATE operations_operation SET state = 'running', attempt = attempt + 1, runner = %s, lease_until = {later},
+            started_at = COALESCE(started_at, {now}), updated_at = {now}
+          WHERE id = %s AND attempt = %s AND queue = %s AND (
+            (state = 'pending' AND (not_before IS NULL OR not_before <= {now}))
+            OR (state = 'running' AND lease_until < {now}))"""
 
 
 class State(models.TextChoices):
@@ -64,18 +72,7 @@ class OperationQuerySet(models.QuerySet["Operation"]):
 
     def take(self, operation_id: str, *, attempt: int, queue: str, runner: str, lease_s: int) -> bool:
         """Win the right to work on it, or not. Two workers cannot both win: the row count decides."""
-        return bool(
-            self.runnable()
-            .filter(id=operation_id, attempt=attempt, queue=queue)
-            .update(
-                state=State.RUNNING,
-                attempt=F("attempt") + 1,
-                runner=runner,
-                lease_until=later(lease_s),
-                started_at=Coalesce("started_at", Now()),
-                updated_at=Now(),
-            )
-        )
+        return bool(sql.update(TAKE, (runner, sql.seconds(lease_s), operation_id, attempt, queue)))
 
     def mine(self, operation_id: str, *, attempt: int, runner: str) -> OperationQuerySet:
         """Fenced: only while this attempt of this runner still holds the operation."""

@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.conftest import FaultCloud, wait_for
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.faults
 
 BUILD = ("fetch_images", "make_disks", "config_drive", "plug_ports", "define", "start")
 DELETE = ("stop", "undefine", "unplug_ports", "remove_disks")

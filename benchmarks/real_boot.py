@@ -3,9 +3,9 @@
 
     eval "$(./cloud env demo)"; .venv/bin/python benchmarks/real_boot.py --state .state [--rounds 10]
 
-By hand means: ``qemu-img create`` of an overlay on the same cached image, and ``virsh create`` of the very domain XML that the
-cloud had made (another name, uuid and disk), inside the same host. Guests have no network and no config drive. Prints one JSON
-object: both medians and the median of the ratios pair by pair.
+By hand means: ``qemu-img create`` of an overlay on the same cached image, and ``virsh create`` of the very domain XML
+that the cloud had made (another name, uuid and disk), inside the same host. Guests have no network and no config drive.
+Prints one JSON object: both medians and the median of the ratios pair by pair.
 """
 
 from __future__ import annotations

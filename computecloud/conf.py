@@ -66,7 +66,7 @@ class Conf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     image_allow_vmdk: bool = False  # when true, the two self-contained kinds only
     # content that no parser recognises is refused unless declared raw
     image_require_format_match: bool = True
-    image_bytes_by_front: bool = False  # nginx sends the bytes that the API allowed (X-Accel-Redirect to /.image-bytes/)
+    image_bytes_by_front: bool = False  # nginx sends the bytes that the API allowed (X-Accel-Redirect)
     quota_images: int = 1000  # per project
     quota_image_bytes: int = 500 * 1024**3  # per project; what uploads and finished images hold
 

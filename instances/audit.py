@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import Count, Sum
 
 from hosts.models import Allocation
@@ -26,8 +28,8 @@ def _allocations() -> list[str]:
 
 
 def _quotas() -> list[str]:
-    counted = {
-        row["project_id"]: row
+    counted: dict[str, dict[str, Any]] = {
+        row["project_id"]: dict(row)
         for row in Instance.objects.alive()
         .order_by()
         .values("project_id")

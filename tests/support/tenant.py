@@ -219,4 +219,5 @@ class Tenant:
             self._put("1", (segment, "id"))
         self._put("1", ("os-floating-ip-dns", "domain_id"))
         self._put(new_uuid(), ("os-volume_attachments", "volume_id"), ("shares", "share_id"))
-        self._put("1", ("migrations", "migration_id"))
+        self._put("1", ("migrations", "migration_id"), ("os-assisted-volume-snapshots", "snapshot_id"))
+        self._put("1", ("os-console-auth-tokens", "token"))

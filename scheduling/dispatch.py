@@ -7,7 +7,7 @@ from typing import Any
 from operations import engine
 from operations.models import Operation
 from operations.models.operation import CONTROL, host_queue
-from scheduling.service import Chosen
+from scheduling.claims import Chosen
 
 
 def to_host(operation: Operation, host: Chosen, epoch: int, **columns: Any) -> bool:

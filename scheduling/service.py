@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 
 from django.db import transaction
@@ -12,21 +11,13 @@ from django.utils.module_loading import import_string
 
 from computecloud.conf import conf
 from scheduling import claims, decisions
+from scheduling.claims import Chosen
 from scheduling.filters.base import HostFilter
 from scheduling.request import PlacementRequest
 from scheduling.table import FreshTable
 from scheduling.weighers.base import HostWeigher
 
 TABLE = FreshTable()
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """The host that was claimed."""
-
-    id: str
-    name: str
-    zone: str
 
 
 class NoValidHost(Exception):

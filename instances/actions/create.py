@@ -24,7 +24,7 @@ from operations import engine, sealed
 from operations.models import Operation, QuotaGate
 from operations.models.operation import State
 from scheduling import claims, dispatch
-from scheduling.service import Chosen
+from scheduling.claims import Chosen
 
 MOST_HOSTS = 3
 

@@ -20,6 +20,7 @@ from deploy import (
     front,
     guests,
     machines,
+    management,
     pids,
     processes,
     readiness,
@@ -28,6 +29,7 @@ from deploy import (
 )
 from deploy.cloud import Cloud
 from deploy.credentials import Secrets
+from deploy.files import write_private
 from deploy.machines import Machines
 from deploy.progress import Failure, Progress
 
@@ -100,9 +102,17 @@ def write_settings(one: Cloud, secrets: Secrets, local: Machines) -> None:
     environment.write_clouds_yaml(one, secrets)
 
 
+def _compile_changed_code(one: Cloud) -> None:
+    stamp, found = one.data / ".compiled", management.code_fingerprint()
+    if not stamp.exists() or stamp.read_text() != found:
+        management.compile_code()
+        write_private(stamp, found)
+
+
 def start_services(one: Cloud, local: Machines, progress: Progress) -> None:
     """The supervisor runs exactly the wanted processes, each with its present configuration."""
     keeper = supervisor.Supervisor(one)
+    _compile_changed_code(one)
     supervisor.write_config(one, processes.all_of(one, local.agents, machines.daemons(local), local.network_address))
     runs = keeper.answers()
     for name in supervisor.end_orphans(one):

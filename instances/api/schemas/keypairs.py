@@ -10,6 +10,9 @@ _PLAIN: Schema = {"allOf": [NAME, {"type": "string", "pattern": r"^[_\- a-zA-Z0-
 _WIDE: Schema = {"allOf": [NAME, {"type": "string", "pattern": r"^[_\-@. a-zA-Z0-9]+$"}]}
 
 
+PUBLIC_KEY: Schema = {"type": "string", "maxLength": 16_384}  # RSA of 16384 bits takes 2.8 kB; each key of a user is a row
+
+
 def _with_type(schema: Schema) -> None:
     schema["properties"]["keypair"]["properties"]["type"] = {"type": "string", "enum": ["ssh", "x509"]}
 
@@ -25,7 +28,7 @@ def _import_only(schema: Schema) -> None:
 
 
 CREATE = (
-    VersionedSchema(wrapped("keypair", {"name": _PLAIN, "public_key": STRING}, ("name",)))
+    VersionedSchema(wrapped("keypair", {"name": _PLAIN, "public_key": PUBLIC_KEY}, ("name",)))
     .amend("2.2", _with_type)
     .amend("2.10", _with_user)
     .amend("2.92", _import_only)

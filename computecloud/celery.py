@@ -34,7 +34,7 @@ app.conf.update(
         {"confirm_publish": True}
         if CONF.broker_url.startswith("amqp")
         else {
-            "visibility_timeout": 300,
+            "ack_emulation": False,  # messages are acknowledged on receipt and never trusted: no books are kept of them
             "socket_timeout": 10,
             "socket_connect_timeout": 5,
             "socket_keepalive": True,

@@ -129,7 +129,7 @@ def services(cloud: Cloud, network_address: str | None) -> list[Process]:
         ),
         Process(
             "control",
-            _task_process("worker", "--name", "control@cloud", "--queues", "control", "--threads", "4"),
+            _task_process("worker", "--name", "control@cloud", "--queues", "control", "--threads", "2"),
             inner,
             order=30,
             stop_wait_s=45,

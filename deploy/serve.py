@@ -16,6 +16,8 @@ from typing import Any
 from granian.constants import HTTPModes, Interfaces
 from granian.server.mp import MPServer
 
+from computecloud.core.process import settle
+
 THREADS_LIVE_S = 600  # an idle thread keeps its database connection for so long; Granian's longest
 
 
@@ -32,7 +34,9 @@ class OneProcess(MPServer):
 def load(target: str) -> Any:
     """The application that ``module:name`` stands for."""
     module, _separator, name = target.partition(":")
-    return getattr(import_module(module), name)
+    found = getattr(import_module(module), name)
+    settle()
+    return found
 
 
 def main(arguments: list[str]) -> None:

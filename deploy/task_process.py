@@ -17,6 +17,7 @@ from types import FrameType
 from celery.exceptions import SecurityWarning
 
 from computecloud.celery import app
+from computecloud.core.process import settle
 
 
 def worker(name: str, queues: Sequence[str], threads: int) -> int:
@@ -36,6 +37,7 @@ def worker(name: str, queues: Sequence[str], threads: int) -> int:
         without_mingle=True,
         quiet=True,
     )
+    settle()
     node.start()
     return int(node.exitcode or 0)
 

@@ -8,9 +8,9 @@ from django.db.models.functions import Now
 
 from computecloud.conf import conf
 from computecloud.core.actor import Actor
-from operations import bell
+from operations import bell, sql
 from operations.models.event import Event
-from operations.models.operation import CONTROL, OPEN, Operation, State, later
+from operations.models.operation import CONTROL, OPEN, Operation, State
 
 
 def accept(
@@ -35,10 +35,9 @@ def accept(
         user_id=actor.user_id,
         request_id=request_id,
         queue=queue,
-        deadline_at=later(deadline_s or conf().operation_deadline_s),
         **columns,
     )
-    operation.save(force_insert=True)
+    sql.insert(operation, deadline_at=("{later}", sql.seconds(deadline_s or conf().operation_deadline_s)))
     if operation.listed:
         Event.note(
             f"{subject_kind}.{verb}.accepted",

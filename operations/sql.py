@@ -1,6 +1,6 @@
-"""Hot guarded UPDATEs as plain SQL: the same statement on SQLite and PostgreSQL, a sixth of the ORM's cost.
+"""Hot statements as plain SQL: the same on SQLite and PostgreSQL, at a fraction of the ORM's cost.
 
-Only for statements that every server passes several times (claims, quota gates); values are always parameters.
+Only for what every server passes several times (claims, quota gates, its own rows); values are always parameters.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from django.db import connection
+from django.db import connection, models
 
 NOW = {"sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')", "postgresql": "STATEMENT_TIMESTAMP()"}
 """The database's clock, as Django's ``Now()`` writes it."""
@@ -37,3 +37,33 @@ def update(statement: str, params: Sequence[Any]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_for(statement, connection.vendor), params)
         return int(cursor.rowcount)
+
+
+@lru_cache(maxsize=64)
+def _columns(model: type[models.Model], raw: tuple[tuple[str, str], ...], vendor: str) -> tuple[str, list[Any]]:
+    """INSERT of a model's columns, without its automatic key and those the database fills in; and their fields."""
+    fragments = dict(raw)
+    options = model._meta
+    fields = [
+        field
+        for field in options.concrete_fields
+        if field.name not in fragments and not isinstance(field, models.AutoField) and not field.has_db_default()
+    ]
+    by_name = {field.name: field.column for field in options.concrete_fields}
+    names = ", ".join(f'"{by_name[name]}"' for name in [*(field.name for field in fields), *fragments])
+    marks = ", ".join(["%s"] * len(fields) + [_for(fragment, vendor) for fragment in fragments.values()])
+    return f'INSERT INTO "{options.db_table}" ({names}) VALUES ({marks})', fields  # noqa: S608 -- names of columns only
+
+
+def insert(row: models.Model, **raw: tuple[str, Any]) -> None:
+    """Write a new row by a statement made once for its model; a third of the cost of ``save()``.
+
+    Columns with a database default are left to it. ``raw`` gives columns by SQL: ``x_at=("{later}", parameter)``.
+    """
+    fragments = tuple((name, fragment) for name, (fragment, _value) in raw.items())
+    statement, fields = _columns(type(row), fragments, connection.vendor)
+    values = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*values, *(value for _fragment, value in raw.values())])
+    row._state.adding = False
+    row._state.db = connection.alias

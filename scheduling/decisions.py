@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import structlog
 
+from operations import sql
 from scheduling.filters.base import HostFilter
 from scheduling.models import Decision
 from scheduling.request import PlacementRequest
@@ -138,5 +139,5 @@ def record(verdict: Verdict, table: HostTable, chosen: int | None, lost_races: i
         fault=fault,
         took_us=verdict.took_us,
     )
-    decision.save(force_insert=True)
+    sql.insert(decision)
     return decision

@@ -20,7 +20,7 @@ from instances.states import VmState
 from integrations.images.facade import Image
 from integrations.networks import facade as networks
 from integrations.networks.facade import PortPlan
-from operations import engine, sealed
+from operations import engine, sealed, sql
 from operations.models import Operation, QuotaGate
 from operations.models.operation import State
 from scheduling import claims, dispatch
@@ -92,7 +92,7 @@ class Create(Action):
             QuotaGate.add(rows[0].project_id, {name: n * wanted.count for name, n in rows[0].quota().items()})
             for row in rows:
                 row.reservation_id = reservation
-                row.save(force_insert=True)
+                sql.insert(row)
                 if wanted.tags:
                     InstanceTag.objects.bulk_create([InstanceTag(instance=row, tag=tag) for tag in wanted.tags])
                 cls._accept(actor, row, wanted, request_id)

@@ -7,6 +7,8 @@ from typing import Any
 from django.db import models
 from django.db.models.functions import Now
 
+from operations import sql
+
 
 class Event(models.Model):
     """``kind`` reads ``server.create.accepted``; ``data`` is small and holds no secrets."""
@@ -30,7 +32,7 @@ class Event(models.Model):
     def note(cls, kind: str, subject_kind: str, subject_id: str, **data: Any) -> Event:
         """Write one; ``project_id`` and ``operation_id`` may be among the keywords."""
         project_id, operation_id = data.pop("project_id", "") or "", data.pop("operation_id", "") or ""
-        return cls.objects.create(
+        event = cls(
             kind=kind,
             subject_kind=subject_kind,
             subject_id=subject_id,
@@ -38,3 +40,5 @@ class Event(models.Model):
             operation_id=operation_id,
             data=data,
         )
+        sql.insert(event)
+        return event

@@ -12,6 +12,7 @@ from instances.actions.base import Report
 from instances.actions.registry import ACTIONS
 from instances.models import Instance
 from instances.spec import guest_spec
+from operations import sql
 from operations.models import Operation, Step
 from operations.models.operation import State, host_queue, later
 from tasks.conductor import wire
@@ -102,21 +103,17 @@ def _finish_one(report: wire.Finished, runner: str, hosts: frozenset[str]) -> bo
 def _note_steps(operation: Operation, report: wire.Finished) -> None:
     if not operation.listed or not report.steps:
         return
-    Step.objects.bulk_create(
-        [
-            Step(
-                operation=operation,
-                attempt=operation.attempt,
-                seq=number,
-                name=step.name[:64],
-                state=step.state,
-                took_ms=step.took_ms,
-                message=step.message[:1000],
-            )
-            for number, step in enumerate(report.steps)
-        ],
-        ignore_conflicts=True,
-    )
+    for number, step in enumerate(report.steps):
+        row = Step(
+            operation=operation,
+            attempt=operation.attempt,
+            seq=number,
+            name=step.name[:64],
+            state=step.state,
+            took_ms=step.took_ms,
+            message=step.message[:1000],
+        )
+        sql.insert(row)
 
 
 def _try_again(operation: Operation, report: wire.Finished) -> bool:

@@ -8,9 +8,28 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.db.backends.sqlite3 import base
+
+WRITES = ("UPDATE", "INSERT", "DELETE")
+
+
+class GatedCursor(base.SQLiteCursorWrapper):
+    """A cursor whose single writing statements outside a transaction queue at the gate too.
+
+    Without that they meet a transaction in SQLite, and one of the two sleeps in the busy handler, holding the gate.
+    """
+
+    gate_of: DatabaseWrapper
+
+    def execute(self, query: str, params: Any = None) -> Any:
+        if self.gate_of.in_atomic_block or not query.startswith(WRITES):
+            return super().execute(query, params)
+        with self.gate_of.gate():
+            return super().execute(query, params)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -26,10 +45,27 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self._gate = os.open(name + ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         return connection
 
-    def _start_transaction_under_autocommit(self) -> None:
+    def create_cursor(self, name: str | None = None) -> Any:
+        cursor = self.connection.cursor(factory=GatedCursor)
+        cursor.gate_of = self
+        return cursor
+
+    @contextmanager
+    def gate(self) -> Iterator[None]:
+        """Hold the gate for one statement."""
+        self._acquire()
+        try:
+            yield
+        finally:
+            self._release()
+
+    def _acquire(self) -> None:
         if self._gate is not None and not self._held:
             fcntl.flock(self._gate, fcntl.LOCK_EX)
             self._held = True
+
+    def _start_transaction_under_autocommit(self) -> None:
+        self._acquire()
         try:
             super()._start_transaction_under_autocommit()  # type: ignore[misc]  # unknown to the stubs, as below
         except BaseException:

@@ -16,7 +16,7 @@ from operations.models import Operation
 def _image(instance: Instance) -> ImageSpec | None:
     if not instance.image_id:
         return None
-    image = images.get_many([instance.image_id]).get(instance.image_id)
+    image = images.known(instance.image_id)
     if image is None or image.sha512 is None:
         return None
     return ImageSpec(image.id, image.sha512, image.size or 0, image.disk_format or "raw")

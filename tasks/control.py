@@ -19,7 +19,7 @@ from instances.actions.registry import ACTIONS
 from instances.models import Instance
 from instances.placement import to_request
 from integrations.images import facade as images
-from operations import bell
+from operations import bell, sql
 from operations.models import Operation
 from operations.models.operation import CONTROL, State, later
 from scheduling import service
@@ -45,13 +45,11 @@ def create(operation_id: str, attempt: int) -> None:
 
 def place(operation_id: str, attempt: int) -> bool:
     """Whether this call settled the operation. A duplicate, late or superseded bell finds nothing to do."""
-    operation = Operation.objects.filter(
-        id=operation_id, state=State.PENDING, queue=CONTROL, attempt=attempt, verb=Create.verb
-    ).first()
-    if operation is None:
+    operation = sql.find(Operation, operation_id)
+    if operation is None or (operation.state, operation.queue, operation.attempt) != (State.PENDING, CONTROL, attempt):
         return False
-    instance = Instance.objects.alive().filter(id=operation.subject_id, open_operation=operation.id).first()
-    if instance is None:
+    instance = sql.find(Instance, operation.subject_id)
+    if instance is None or instance.deleted_at is not None or instance.open_operation != operation.id:
         return False
     try:
         service.place(to_request(instance, operation), partial(Create.take_host, operation, instance))

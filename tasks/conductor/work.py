@@ -25,8 +25,8 @@ def take(asked: wire.Take, hosts: frozenset[str]) -> wire.TakeAnswer:
     """Orders for those operations that this runner won."""
     orders = []
     for bell in asked.operations:
-        operation = Operation.objects.filter(id=bell.id, host_id__in=hosts).first()
-        if operation is None or operation.attempt != bell.attempt:
+        operation = sql.find(Operation, bell.id)
+        if operation is None or operation.host_id not in hosts or operation.attempt != bell.attempt:
             continue
         order = _take_one(operation, asked.runner)
         if order is not None:
@@ -38,7 +38,7 @@ def _take_one(operation: Operation, runner: str) -> wire.OrderWire | None:
     action = ACTIONS.get(operation.verb)
     if action is None:
         return None  # a verb of a newer version stays pending for a host that knows it
-    instance = Instance.objects.filter(id=operation.subject_id).first()
+    instance = sql.find(Instance, operation.subject_id)
     if instance is None or instance.owner_epoch != operation.epoch:
         return None
     won = Operation.objects.take(
@@ -84,20 +84,25 @@ def finish(asked: wire.Finish, hosts: frozenset[str]) -> wire.FinishAnswer:
 
 def _finish_one(report: wire.Finished, runner: str, hosts: frozenset[str]) -> bool:
     with transaction.atomic():
-        held = Operation.objects.mine(report.id, attempt=report.attempt, runner=runner).filter(host_id__in=hosts)
-        operation = held.first()
-        if operation is None:
+        operation = sql.find(Operation, report.id)
+        if operation is None or not _holds(operation, report, runner, hosts):
             return False
         _note_steps(operation, report)
         if report.outcome == "retry" and operation.attempt < conf().max_attempts:
             return _try_again(operation, report)
-        instance = Instance.objects.get(id=operation.subject_id)
-        if instance.owner_epoch != operation.epoch:
+        instance = sql.find(Instance, operation.subject_id)
+        if instance is None or instance.owner_epoch != operation.epoch:
             return False
         outcome = "done" if report.outcome == "done" else "failed"
         said = Report(outcome, report.power, report.code, report.fault, report.details, report.result)
         ACTIONS[operation.verb].finish(operation, instance, said)
     return True
+
+
+def _holds(operation: Operation, report: wire.Finished, runner: str, hosts: frozenset[str]) -> bool:
+    """Fenced: only while this attempt of this runner still holds it. Closing it is guarded by the attempt once more."""
+    held = (operation.state, operation.attempt, operation.runner) == (State.RUNNING, report.attempt, runner)
+    return held and operation.host_id in hosts
 
 
 def _note_steps(operation: Operation, report: wire.Finished) -> None:

@@ -21,8 +21,8 @@ from integrations.images.reclaim import remove_strays, sweep
 from integrations.images.uploads import Upload
 
 __all__ = [
-    "Image", "change_properties", "create", "delete", "discard", "forget", "get", "get_many", "known", "open_blob", "query",
-    "remove_strays", "store_bytes", "sweep",
+    "Image", "change_properties", "create", "delete", "discard", "forget", "get", "get_many", "known", "open_blob",
+    "query", "remove_strays", "store_bytes", "sweep",
 ]  # fmt: skip
 
 FRESH_S = 2.0

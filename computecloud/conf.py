@@ -15,6 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 PREFIX = "COMPUTECLOUD_"
+SHORTEST_KEY = 32
 
 
 class ConfigurationError(Exception):
@@ -139,8 +140,11 @@ def _overrides() -> dict[str, Any]:
         name = key.removeprefix(PREFIX).lower()
         if not key.startswith(PREFIX) or name not in names or name == "config":
             continue
-        looks_json = text[:1] in "[{"
-        found[name] = msgspec.json.decode(text) if looks_json else text
+        looks_json = text.startswith(("[", "{"))
+        try:
+            found[name] = msgspec.json.decode(text) if looks_json else text
+        except msgspec.DecodeError as problem:
+            raise ConfigurationError(f"{key}: not JSON: {problem}") from problem
     return found
 
 
@@ -156,6 +160,10 @@ def conf() -> Conf:
             raise ConfigurationError(f"cannot read {path}: {problem}") from problem
     values.update(_overrides())
     try:
-        return msgspec.convert(values, Conf, strict=False)
+        found = msgspec.convert(values, Conf, strict=False)
     except msgspec.ValidationError as problem:
         raise ConfigurationError(f"settings ({path or 'environment'}): {problem}") from problem
+    keys = [found.secret_key, *found.previous_secret_keys] if found.role in ("cloud", "conductor") else []
+    if any(len(key) < SHORTEST_KEY for key in keys):  # signatures of an empty or short key are anyone's (S24)
+        raise ConfigurationError(f"secret_key ({path or 'environment'}): at least {SHORTEST_KEY} characters are needed")
+    return found

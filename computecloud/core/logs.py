@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -15,15 +16,30 @@ from computecloud.core import context
 SECRET_KEYS = re.compile(r"pass|secret|token|user_?data|authorization|credential|private|adminpass", re.IGNORECASE)
 SECRET_TEXT = re.compile(r"\bcc_[A-Za-z0-9_-]{16,}|(?<=://)[^/@\s]*:[^/@\s]*(?=@)|(?<=token=)[^&\s\"]+")
 LONGEST = 2000
+MOST, DEEPEST = 50, 4
 
 
 def _redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     for key, value in event.items():
-        if key != "event" and SECRET_KEYS.search(key) and not key.endswith("_id"):
-            event[key] = "***"
-        elif isinstance(value, str):
-            event[key] = SECRET_TEXT.sub("***", value[:LONGEST])
+        event[key] = _clean(key, value)
     return event
+
+
+def _clean(key: str, value: Any, depth: int = 0) -> Any:
+    """What may be written of a value: secrets not at all, texts and lists up to a length, to a depth of four."""
+    if key != "event" and not key.endswith("_id") and SECRET_KEYS.search(key):
+        return "***"
+    if isinstance(value, str):
+        return SECRET_TEXT.sub("***", value[:LONGEST])
+    if isinstance(value, dict | list | tuple) and depth == DEEPEST:
+        return "…"
+    if isinstance(value, dict):
+        return {str(name)[:100]: _clean(str(name), one, depth + 1) for name, one in islice(value.items(), MOST)}
+    if isinstance(value, list | tuple):
+        return [_clean(key, one, depth + 1) for one in value[:MOST]]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return SECRET_TEXT.sub("***", str(value)[:LONGEST])
 
 
 def _bind_request(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import time
 from typing import Any, ClassVar
 
@@ -24,7 +25,7 @@ class StaleAgent(Conflict):
 def _agent_of(host_id: str, secret: str) -> tuple[str, frozenset[str]]:
     """The agent that stands for a host, and all its hosts. Read at most every ten seconds."""
     known = _known.get(host_id)
-    if known and known[1] == secret and time.monotonic() - known[0] < _FRESH_S:
+    if known and hmac.compare_digest(known[1].encode(), secret.encode()) and time.monotonic() - known[0] < _FRESH_S:
         return known[2], known[3]
     agent = Agent.objects.filter(hosts__id=host_id, hosts__deleted_at__isnull=True).first()
     if agent is None or not agent.knows(secret):

@@ -10,7 +10,7 @@ _PLAIN: Schema = {"allOf": [NAME, {"type": "string", "pattern": r"^[_\- a-zA-Z0-
 _WIDE: Schema = {"allOf": [NAME, {"type": "string", "pattern": r"^[_\-@. a-zA-Z0-9]+$"}]}
 
 
-PUBLIC_KEY: Schema = {"type": "string", "maxLength": 16_384}  # RSA of 16384 bits takes 2.8 kB; each key of a user is a row
+PUBLIC_KEY: Schema = {"type": "string", "maxLength": 16_384}  # RSA of 16384 bits takes 2.8 kB
 
 
 def _with_type(schema: Schema) -> None:

@@ -14,7 +14,6 @@ CONF = conf()
 
 app = Celery("computecloud")
 app.set_default()  # Celery's "current" app is per thread; servers publish from threads of their own
-app.set_default()  # bells ring from threads of the API too, which know no current app of their own
 app.conf.update(
     broker_url=CONF.broker_url,
     result_backend=None,
@@ -29,7 +28,8 @@ app.conf.update(
     task_publish_retry_policy={"max_retries": 1, "interval_start": 0, "interval_max": 0.2},
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
-    broker_pool_limit=4,
+    # Flower asks eight things at once with two connections each, and waits for ever when the pool runs dry.
+    broker_pool_limit=32 if CONF.role == "monitor" else 4,
     broker_transport_options=(
         {"confirm_publish": True}
         if CONF.broker_url.startswith("amqp")

@@ -24,7 +24,6 @@ from instances.models import Instance
 from instances.states import VmState
 from integrations.networks import facade as networks
 from operations import engine
-from operations.models.operation import State
 
 UNLOCK_OVERRIDE = "os_compute_api:os-lock-server:unlock:unlock_override"
 
@@ -146,11 +145,7 @@ def _record(actor: Actor, server: Instance, verb: str, request_id: str) -> None:
         subject_id=server.id,
         project_id=server.project_id,
         verb=verb,
-        ring=False,
-        exclusive=False,
-        state=State.SUCCEEDED,
-        started_at=Now(),
-        finished_at=Now(),
+        is_done=True,
     )
 
 

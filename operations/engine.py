@@ -24,9 +24,17 @@ def accept(
     queue: str = CONTROL,
     deadline_s: float | None = None,
     ring: bool = True,
+    is_done: bool = False,
     **columns: Any,
 ) -> Operation:
-    """Write an operation and its event, ring on commit. The partial unique index refuses a second exclusive one."""
+    """Write an operation and its event, ring on commit. The partial unique index refuses a second exclusive one.
+
+    ``is_done``: an entry in the history for what this very transaction does.
+    """
+    moments = {"deadline_at": ("{later}", sql.seconds(deadline_s or conf().operation_deadline_s))}
+    if is_done:
+        columns |= {"state": State.SUCCEEDED, "exclusive": False}
+        moments |= dict.fromkeys(("started_at", "finished_at"), ("{later}", sql.seconds(0)))
     operation = Operation(
         subject_kind=subject_kind,
         subject_id=subject_id,
@@ -37,7 +45,7 @@ def accept(
         queue=queue,
         **columns,
     )
-    sql.insert(operation, deadline_at=("{later}", sql.seconds(deadline_s or conf().operation_deadline_s)))
+    sql.insert(operation, **moments)
     if operation.listed:
         Event.note(
             f"{subject_kind}.{verb}.accepted",
@@ -46,7 +54,7 @@ def accept(
             project_id=project_id,
             operation_id=operation.id,
         )
-    if ring:
+    if ring and not is_done:
         bell.ring_on_commit(operation)
     return operation
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models.functions import Coalesce, Now
 
 from computecloud.core.actor import Actor
+from computecloud.core.errors import Conflict
 from computecloud.core.ids import new_uuid
 from hosts.drivers.base import Driver
 from hosts.drivers.specs import Step
@@ -17,10 +18,12 @@ from instances.errors import InstanceIsLocked, InstanceNotFound
 from instances.models import Instance
 from instances.states import VmState
 from integrations.networks import facade as networks
-from operations import engine
+from operations import engine, sql
 from operations.models import Operation, QuotaGate
 from operations.models.operation import CONTROL, State, host_queue
 from scheduling import claims
+
+TRIES = 3
 
 
 class Delete(Action):
@@ -32,48 +35,62 @@ class Delete(Action):
 
     @classmethod
     def accept(cls, actor: Actor, instance: Instance, request_id: str, args: dict[str, Any]) -> Operation:
-        under_way = Operation.objects.open().on("server", instance.id).filter(verb=cls.verb).first()
-        if under_way is not None:
-            return under_way  # asked twice: the first one is enough
-        engine.supersede("server", instance.id)
-        operation_id = new_uuid()
-        operation = Operation(id=operation_id, verb=cls.verb)
-        rows = Instance.objects.alive().filter(id=instance.id)
-        if not actor.is_admin:
-            rows = rows.filter(locked_by="")
-        if not rows.update(**instance.cache_for(operation, open_operation=operation_id)):
-            raise cls.refusal(actor, instance.id)
-        fresh = Instance.objects.select_related("host").get(id=instance.id)  # placement may have moved it meanwhile
-        accepted = cls._write(actor, fresh, request_id, operation_id)
-        if fresh.host is None:
-            cls.succeed(accepted, fresh, Report("done"))
-        elif not Host.objects.with_liveness().get(id=fresh.host_id).is_up:
-            cls.bury(fresh)  # the owner sees it gone and has the quota back; its host cleans up when it returns
-        return accepted
+        for _try in range(TRIES):
+            fresh = sql.find(Instance, instance.id)  # placement may have moved it meanwhile
+            if fresh is None or fresh.deleted_at is not None:
+                raise InstanceNotFound(instance_id=instance.id)
+            if fresh.is_locked and not actor.is_admin:
+                raise InstanceIsLocked(instance_id=instance.id)
+            under_way = cls._supersede(fresh)
+            if under_way is not None:
+                return under_way
+            operation_id = new_uuid()
+            if cls._mark(fresh, operation_id):
+                return cls._begin(actor, fresh, request_id, operation_id)
+        raise Conflict(f"Instance {instance.id} is changing; try again.")
 
     @classmethod
-    def _write(cls, actor: Actor, instance: Instance, request_id: str, operation_id: str) -> Operation:
-        host = instance.host
-        return engine.accept(
+    def _supersede(cls, fresh: Instance) -> Operation | None:
+        """Stop what is open at its next step; a delete asked twice is the first one."""
+        if not fresh.open_operation:
+            return None
+        under_way = sql.find(Operation, fresh.open_operation)
+        if under_way is not None and under_way.verb == cls.verb and under_way.is_open:
+            return under_way
+        engine.supersede("server", fresh.id)
+        return None
+
+    @classmethod
+    def _mark(cls, fresh: Instance, operation_id: str) -> bool:
+        """The guarded UPDATE: nothing that was read has changed."""
+        unchanged = Instance.objects.alive().filter(
+            id=fresh.id, open_operation=fresh.open_operation, host_id=fresh.host_id, locked_by=fresh.locked_by
+        )
+        operation = Operation(id=operation_id, verb=cls.verb)
+        return bool(unchanged.update(**fresh.cache_for(operation, open_operation=operation_id)))
+
+    @classmethod
+    def _begin(cls, actor: Actor, fresh: Instance, request_id: str, operation_id: str) -> Operation:
+        host = Host.objects.with_liveness().filter(id=fresh.host_id).first() if fresh.host_id else None
+        accepted = engine.accept(
             actor=actor,
             request_id=request_id,
             subject_kind="server",
-            subject_id=instance.id,
-            project_id=instance.project_id,
+            subject_id=fresh.id,
+            project_id=fresh.project_id,
             verb=cls.verb,
             queue=host_queue(host.id) if host else CONTROL,
             id=operation_id,
             host_id=host.id if host else None,
             host_name=host.name if host else "",
-            epoch=instance.owner_epoch,
+            epoch=fresh.owner_epoch,
             ring=host is not None,
         )
-
-    @classmethod
-    def refusal(cls, actor: Actor, instance_id: str) -> Exception:
-        if Instance.objects.alive().filter(id=instance_id).exists():
-            return InstanceIsLocked(instance_id=instance_id)
-        return InstanceNotFound(instance_id=instance_id)
+        if host is None:
+            cls.succeed(accepted, fresh, Report("done"))
+        elif not host.is_up:
+            cls.bury(fresh)  # the owner sees it gone and has the quota back; its host cleans up when it returns
+        return accepted
 
     def perform(self, driver: Driver, order: Order) -> Sequence[Step]:
         return driver.destroy(order.ref)

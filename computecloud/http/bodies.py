@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ import jsonschema_rs
 import orjson
 
 from computecloud.core.errors import Invalid, TooLarge, UnsupportedMedia
+from computecloud.core.logs import SECRET_KEYS
 from computecloud.http.microversions import HashableSchema, Schema, VersionedSchema, parse
 
 LARGEST_BODY = 256 * 1024
@@ -60,11 +61,29 @@ def _words(problem: jsonschema_rs.ValidationError) -> str:
 
 
 def check(schema: HashableSchema, value: Any) -> None:
-    """Raises Invalid with the place and the reason."""
+    """Raises Invalid with the place and the reason; values are left out where a secret is among them (S51)."""
     try:
         schema.validator().validate(value)
     except jsonschema_rs.ValidationError as problem:
-        raise Invalid(_words(problem)) from None
+        if not _near_a_secret(problem.instance_path, value):
+            raise Invalid(_words(problem)) from None
+        for masked in schema.validator(is_discreet=True).iter_errors(value):
+            raise Invalid(_words(masked)) from None
+
+
+def _near_a_secret(place: Sequence[str | int], value: Any) -> bool:
+    """Whether what is wrong at a place of a body is a secret, or holds one."""
+    for step in place:
+        if isinstance(step, str) and SECRET_KEYS.search(step):
+            return True
+        value = value[step]
+    return _holds_secret(value)
+
+
+def _holds_secret(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(SECRET_KEYS.search(name) or _holds_secret(one) for name, one in value.items())
+    return isinstance(value, list) and any(map(_holds_secret, value))
 
 
 def accepts(schema: Schema | VersionedSchema) -> Callable[[F], F]:

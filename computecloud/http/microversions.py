@@ -95,9 +95,9 @@ Schema = dict[str, Any]
 
 
 @lru_cache(maxsize=4096)
-def _compiled(key: int, schema: HashableSchema) -> Any:
+def _compiled(key: int, schema: HashableSchema, is_discreet: bool) -> Any:
     # a schema marked writeOnly holds secrets: what was sent is never repeated in an error text
-    mask = "value" if schema.schema.get("writeOnly") else None
+    mask = "value" if is_discreet or schema.schema.get("writeOnly") else None
     return jsonschema_rs.Draft202012Validator(schema.schema, validate_formats=True, mask=mask)
 
 
@@ -109,8 +109,9 @@ class HashableSchema:
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
 
-    def validator(self) -> Any:
-        return _compiled(id(self), self)
+    def validator(self, is_discreet: bool = False) -> Any:
+        """The compiled form; a discreet one does not repeat in its errors what was sent."""
+        return _compiled(id(self), self, is_discreet)
 
 
 class VersionedSchema:

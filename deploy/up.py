@@ -131,6 +131,7 @@ def start_services(one: Cloud, local: Machines, progress: Progress) -> None:
 
 def run(asked: argparse.Namespace) -> int:
     """Every step looks first, so that a second `up` changes nothing."""
+    os.umask(0o077)  # whatever is made below is the owner's alone, the database too
     progress = Progress()
     one = settle(asked)
     kind = f"{one.wish.fake} simulated hosts" if one.wish.fake else "two real hosts"

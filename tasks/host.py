@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import structlog
@@ -35,7 +36,11 @@ current_app.steps["consumer"].add(questions.Questions)
 
 @worker_init.connect
 def _start(**_signal: object) -> None:
-    runtime.start()
+    try:
+        runtime.start()
+    except Exception:
+        log.exception("the agent cannot start")
+        os._exit(4)  # the supervisor starts another
 
 
 @worker_shutdown.connect

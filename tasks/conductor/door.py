@@ -43,12 +43,14 @@ class ConductorViewSet(ViewSet):
     permission_classes = ()
     agent_id: str
     hosts: frozenset[str]
+    credential: tuple[str, str]
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
         kind, _, credential = request._request.headers.get("Authorization", "").partition(" ")
         host_id, _, secret = credential.partition(":")
         if kind != "Bearer" or not secret:
             raise Unauthorized
+        self.credential = host_id, secret
         self.agent_id, self.hosts = _agent_of(host_id, secret)
 
     def read(self, request: Any, kind: type[Any]) -> Any:
@@ -63,6 +65,9 @@ class ConductorViewSet(ViewSet):
 
     def own(self, host_id: str) -> str:
         """The host's id, if it is this agent's. Raises Forbidden: a credential reaches its own servers only."""
+        if host_id not in self.hosts:  # it may have been enrolled in the seconds that an agent's hosts are remembered
+            forget()
+            self.agent_id, self.hosts = _agent_of(*self.credential)
         if host_id not in self.hosts:
             raise Forbidden
         return host_id

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -79,3 +81,18 @@ def server(*, fast: bool = True, options: tuple[str, ...] = ()) -> Iterator[str]
                 accept=frozenset({0, 1}),
             )
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def main() -> None:
+    """`python -m deploy.postgres`: a server for trying things; prints its URL and goes away with Ctrl-C or SIGTERM."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with server(fast=False) as url:
+        print(url, flush=True)
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            return
+
+
+if __name__ == "__main__":
+    main()

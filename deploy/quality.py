@@ -17,6 +17,7 @@ BIN = Path(sys.executable).parent
 PACKAGES = [*management.PACKAGES, "deploy"]
 TEST_KEY = "a key for tests only, never for a cloud: 0123456789"
 AT_ONCE = "2"
+WITH_DATABASE = ("tests/api", "tests/contract", "tests/flows")  # the others use none, or a cloud of their own
 
 
 def _environment(**more: str) -> dict[str, str]:

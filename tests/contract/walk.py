@@ -57,9 +57,11 @@ def ask(person: Person, route: Route, verb: str, tenant: Tenant, version: Versio
 
 
 def text_of(answer: Any) -> str:
-    """What the answer holds; a stream is read to its end and closed."""
+    """What the answer holds; a stream is read to its end, which closes it.
+
+    Not ``close()``: that ends the request once more, and with it a database connection inside the test's transaction.
+    """
     content = b"".join(answer.streaming_content) if answer.streaming else answer.content
-    answer.close()
     return bytes(content).decode(errors="replace")
 
 

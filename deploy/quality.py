@@ -17,6 +17,7 @@ BIN = Path(sys.executable).parent
 PACKAGES = [*management.PACKAGES, "deploy"]
 TEST_KEY = "a key for tests only, never for a cloud: 0123456789"
 AT_ONCE = "2"
+SETTINGS, OF_TESTS = "COMPUTECLOUD_", "COMPUTECLOUD_TEST_"  # a user's settings are no test's
 WITH_DATABASE = ("tests/api", "tests/contract", "tests/flows")  # the others use none, or a cloud of their own
 
 
@@ -24,7 +25,11 @@ def _environment(**more: str) -> dict[str, str]:
     return {
         "COMPUTECLOUD_SECRET_KEY": TEST_KEY,
         "DJANGO_SETTINGS_MODULE": "computecloud.settings",
-        **{name: value for name, value in os.environ.items() if name != "COMPUTECLOUD_CONFIG"},
+        **{
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(SETTINGS) or name.startswith(OF_TESTS)
+        },
         **more,
         "PYTHONPATH": str(CHECKOUT),
     }
@@ -99,9 +104,9 @@ def test(asked: argparse.Namespace) -> int:
     more = list(asked.arguments)
     failed = failed_checks()
     if not asked.quick:
-        print("\n== all tests without real guests, on PostgreSQL", flush=True)
+        print("\n== all tests that use the database, on PostgreSQL", flush=True)
         with postgres.server() as url:
-            if _call(_pytest("-m", "not real and not faults", *more), COMPUTECLOUD_DATABASE_URL=url):
+            if _call(_pytest(*(more or WITH_DATABASE), "-m", "not real and not faults"), COMPUTECLOUD_DATABASE_URL=url):
                 failed.append("tests on PostgreSQL")
     if failed:
         print(f"\n== failed so far: {', '.join(failed)}")

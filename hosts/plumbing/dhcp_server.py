@@ -37,22 +37,29 @@ class DhcpServer:
         self.folder = RUN_DIR / host / self.network_id
 
     def ensure(self, network: NetworkSpec, ports: Sequence[NicSpec], seen: dict[str, Link]) -> None:
-        """The server runs, is joined to the bridge and knows exactly ``ports``."""
+        """The server runs, is joined to the bridge and knows exactly ``ports``.
+
+        A change of ports starts it anew. SIGHUP would not do: dnsmasq 2.90 frees tags of the stack when it reads its
+        hosts again after an answer to one of them, and dies; and it would keep its lease of an address for a MAC
+        that the address no longer belongs to. Every address is fixed, so a new server knows all that the old one did.
+        """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o755)
         for folder in (self.folder, self.folder.parent, RUN_DIR):
             folder.chmod(0o755)
         self._shorten_log()
-        anew = self._write("dnsmasq.conf", dhcp_files.configuration(network, self.folder, _user()))
-        changed = self._write("hosts", dhcp_files.hosts(ports))
-        changed = self._write("options", dhcp_files.options(ports)) or changed
-        if anew:
-            self.end()
-        self._forget_moved(ports)
+        wanted = {
+            "dnsmasq.conf": dhcp_files.configuration(network, self.folder, _user()),
+            "hosts": dhcp_files.hosts(ports),
+            "options": dhcp_files.options(ports),
+        }
+        changed = {name: text for name, text in wanted.items() if not self._holds(name, text)}
+        if changed:
+            self.end()  # first: after a crash in between, no server runs on files it has not read
+        for name, text in changed.items():
+            write_whole(self.folder / name, text.encode(), mode=0o644)
         pid = self.pid()
         if pid is None:
             pid = self._start()
-        elif changed:
-            os.kill(pid, signal.SIGHUP)
         self._join(network, pid, seen)
 
     def pid(self) -> int | None:
@@ -70,7 +77,6 @@ class DhcpServer:
         if pid is not None:
             _end(pid)
         (self.folder / "pid").unlink(missing_ok=True)
-        (self.folder / "served").unlink(missing_ok=True)
 
     def remove(self) -> None:
         self.end()
@@ -110,34 +116,15 @@ class DhcpServer:
         joined = self.folder / "joined"
         return joined.exists() and joined.read_text() == str(pid)
 
-    def _forget_moved(self, ports: Sequence[NicSpec]) -> None:
-        """End the server when an address belongs to another MAC now: dnsmasq keeps its leases in memory, and what
-        it leased to one MAC it gives to no other."""
-        fixed = [(nic, dhcp_files.first_fixed(nic)) for nic in ports]
-        now = {names.checked_address(one.address): names.checked_mac(nic.mac) for nic, one in fixed if one is not None}
-        served = self.folder / "served"
-        text = served.read_text() if served.exists() else ""
-        before = dict(line.split() for line in text.splitlines())
-        if any(before.get(address, mac) != mac for address, mac in now.items()):
-            self.end()
-            before, text = {}, ""
-        lines = "".join(f"{address} {mac}\n" for address, mac in sorted({**before, **now}.items()))
-        if lines != text:
-            write_whole(served, lines.encode())
-
     def _shorten_log(self) -> None:
-        """dnsmasq appends two lines for each change of ports; nobody else would ever cut them."""
+        """dnsmasq appends some lines for each change of ports; nobody else would ever cut them."""
         log = self.folder / "log"
         if log.exists() and log.stat().st_size > LONGEST_LOG:
             os.truncate(log, 0)
 
-    def _write(self, name: str, text: str) -> bool:
-        """Write one file; was it different before?"""
+    def _holds(self, name: str, text: str) -> bool:
         file = self.folder / name
-        if file.exists() and file.read_text() == text:
-            return False
-        write_whole(file, text.encode(), mode=0o644)
-        return True
+        return file.exists() and file.read_text() == text
 
 
 def _user() -> str:

@@ -26,7 +26,7 @@ pytestmark = [
 HERE = Path(__file__).parents[2]
 LEASE = """#!/bin/sh
 [ "$1" = bound ] || exit 0
-ip addr add $ip/$mask dev $interface
+ip addr replace $ip/$mask dev $interface
 ip link set $interface mtu $mtu
 echo "$ip/$mask router=$router mtu=$mtu dns=$dns routes=$staticroutes hostname=$hostname server=$serverid" >$answer
 """
@@ -235,6 +235,21 @@ def test_ports_of_two_subnets_of_a_network_are_both_served(sides: tuple[Side, Si
     assert first.dhcp().startswith("10.9.0.11/24 ")
     first.end()
     second.end()
+
+
+def test_a_server_that_has_answered_serves_later_ports_too(sides: tuple[Side, Side]) -> None:
+    """dnsmasq 2.90 dies when it reads its hosts again after an answer, silently: the later port got no address."""
+    one, _two = sides
+    net = network()
+    guests = []
+    for last in (11, 12, 13):
+        port = nic(net, last)
+        one.plug(port, [])
+        guests.append(one.guest(port))
+        assert guests[-1].dhcp().startswith(f"10.9.0.{last}/24 ")
+    assert guests[0].dhcp().startswith("10.9.0.11/24 ")
+    for guest in guests:
+        guest.end()
 
 
 def test_an_address_given_to_another_port_is_served_at_once(sides: tuple[Side, Side]) -> None:

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from django.db.models import Max
 from numpy.typing import NDArray
 
 from computecloud.conf import conf
@@ -20,7 +19,8 @@ from hosts.models import AggregateHost, Host, Inventory
 
 CLASSES = ("VCPU", "MEMORY_MB", "DISK_GB")
 OVERLAP = timedelta(seconds=5)  # a transaction may commit this long after the time it wrote
-_FRESH_S = 0.25
+STALE_S = 1.0
+HOSTS_S = 1.0
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
@@ -94,7 +94,11 @@ class HostTable:
 
 
 class FreshTable:
-    """Keeps one HostTable fresh: claims at most ``_FRESH_S`` old, hosts and their liveness a second."""
+    """Keeps one HostTable fresh. The scheduler's process refreshes it in the background: no request waits for it.
+
+    Whoever finds it older than ``STALE_S`` refreshes it on the spot. A reader keeps the table it got; a reload makes
+    another.
+    """
 
     def __init__(self) -> None:
         self.table = HostTable()
@@ -102,45 +106,44 @@ class FreshTable:
         self._seen: datetime | None = None
         self._read_at = float("-inf")
         self._hosts_at = float("-inf")
-        self._hosts_mark: tuple[int, datetime | None] = (-1, None)
 
     def get(self) -> HostTable:
-        with self._lock:
-            now = time.monotonic()
-            if now - self._read_at > _FRESH_S:
-                self._refresh(now)
-                self._read_at = now
+        if time.monotonic() - self._read_at > STALE_S:
+            self.refresh()
         return self.table
 
     def forget(self) -> None:
         """Re-read everything at the next question."""
         self._read_at = self._hosts_at = float("-inf")
-        self._hosts_mark = (-1, None)
 
-    def _refresh(self, now: float) -> None:
-        if now - self._hosts_at > 1.0:  # liveness is a comparison with the database's clock: look at least each second
-            self._reload_hosts()
-            self._hosts_at = now
-            return
-        rows = Inventory.objects.all()
-        if self._seen is not None:
-            rows = rows.filter(changed_at__gte=self._seen - OVERLAP)
-        self._apply(rows)
+    def refresh(self) -> None:
+        """Claims that changed; hosts, zones and liveness (a comparison with the database's clock) once a second."""
+        with self._lock:
+            now = time.monotonic()
+            if now - self._hosts_at > HOSTS_S or self._seen is None:
+                self._reload_hosts()
+                self._hosts_at = now
+            else:
+                changed = Inventory.objects.filter(changed_at__gte=self._seen - OVERLAP)
+                self._seen = self._apply(self.table, changed, self._seen)
+            self._read_at = now
 
     def _reload_hosts(self) -> None:
         hosts = list(Host.objects.alive().with_liveness().order_by("id"))
         memberships = AggregateHost.objects.filter(aggregate__availability_zone__isnull=False)
         rows = memberships.values_list("host_id", "aggregate__availability_zone")
-        zones = {host_id: zone for host_id, zone in rows if zone is not None}
-        self.table.load_hosts(hosts, zones)
-        self._seen = None
-        self._apply(Inventory.objects.filter(host__deleted_at__isnull=True))
-        self._seen = Inventory.objects.aggregate(latest=Max("changed_at"))["latest"]
+        table = HostTable()
+        table.load_hosts(hosts, {host_id: zone for host_id, zone in rows if zone is not None})
+        self._seen = self._apply(table, Inventory.objects.filter(host__deleted_at__isnull=True), self._seen)
+        self.table = table
 
-    def _apply(self, rows: Any) -> None:
+    @staticmethod
+    def _apply(table: HostTable, rows: Any, seen: datetime | None) -> datetime | None:
+        """Write the rows into the table; the latest time of change among them and before."""
         for host_id, name, capacity, used, changed_at in rows.values_list(
             "host_id", "resource_class", "capacity", "used", "changed_at"
         ):
-            self.table.apply(host_id, name, capacity, used)
-            if self._seen is not None and changed_at > self._seen:
-                self._seen = changed_at
+            table.apply(host_id, name, capacity, used)
+            if seen is None or changed_at > seen:
+                seen = changed_at
+        return seen

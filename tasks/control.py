@@ -146,14 +146,19 @@ def poll() -> int:
     return len(found)
 
 
-POLLER = pulse.Pulse("control poller", poll, every_s=2.0)
+PULSES = (
+    pulse.Pulse("control poller", poll, every_s=2.0),
+    pulse.Pulse("host table", service.TABLE.refresh, every_s=0.4),
+)
 
 
 @worker_init.connect
-def _start_poller(**_signal: object) -> None:
-    POLLER.start()
+def _start_pulses(**_signal: object) -> None:
+    for one in PULSES:
+        one.start()
 
 
 @worker_shutdown.connect
-def _stop_poller(**_signal: object) -> None:
-    POLLER.stop()
+def _stop_pulses(**_signal: object) -> None:
+    for one in PULSES:
+        one.stop()

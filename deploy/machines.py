@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -109,9 +110,17 @@ def _share(cloud: Cloud) -> dict[str, Any]:
         free_gb = shutil.disk_usage(cloud.state).free // 10**9
         disk_gb = max(1, free_gb // len(REAL))
         ratio = max(1.0, round(LARGEST_GB / disk_gb + 0.05, 1))
-        write_private(path, json.dumps({"share": 1 / len(REAL), "disk_gb": disk_gb, "disk_ratio": ratio}))
+        # Said in MB, not as a share: libvirt counts the first NUMA node's memory only.
+        ram_mb = _memory_mb() // len(REAL)
+        shares = {"share": 1 / len(REAL), "ram_mb": ram_mb, "disk_gb": disk_gb, "disk_ratio": ratio}
+        write_private(path, json.dumps(shares))
     found: dict[str, Any] = json.loads(path.read_text())
     return found
+
+
+def _memory_mb() -> int:
+    """All memory of the machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
 
 
 def daemons(local: Machines) -> list[Process]:

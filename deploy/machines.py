@@ -107,7 +107,7 @@ def _share(cloud: Cloud) -> dict[str, Any]:
     """
     path = cloud.data / ".share.json"
     if not path.exists():
-        free_gb = shutil.disk_usage(cloud.state).free // 10**9
+        free_gb = shutil.disk_usage(cloud.state).free // 2**30
         disk_gb = max(1, free_gb // len(REAL))
         ratio = max(1.0, round(LARGEST_GB / disk_gb + 0.05, 1))
         # Said in MB, not as a share: libvirt counts the first NUMA node's memory only.

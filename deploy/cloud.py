@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
 import socket
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -139,3 +142,18 @@ def free_port(address: str = "127.0.0.1") -> int:
         probe.bind((address, 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+@contextmanager
+def alone(one: Cloud) -> Iterator[None]:
+    """Only one command changes a cloud at a time. Raises Failure when another is at it."""
+    path = one.state.with_name(f"{one.state.name}.lock")
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as busy:
+            raise Failure(f"Another ./cloud command is changing the cloud in {one.state}: let it finish.") from busy
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)

@@ -38,14 +38,19 @@ def check_is_ours(cloud: Cloud) -> None:
 def run(asked: argparse.Namespace) -> int:
     """Guests end with their hosts; their disks and the database stay, unless --purge."""
     cloud = clouds.existing(asked.state)
+    with clouds.alone(cloud):
+        _take_down(cloud, asked.purge)
+    return 0
+
+
+def _take_down(cloud: Cloud, purge: bool) -> None:
     progress = Progress()
     with progress.step("Services"):
         stop_services(cloud, progress)
     if not cloud.wish.fake:
         with progress.step("Compute hosts, guests and networks"):
-            hosts.down(cloud.state, purge=asked.purge)
-    if asked.purge:
+            hosts.down(cloud.state, purge=purge)
+    if purge:
         with progress.step(f"Removing {cloud.state}"):
             check_is_ours(cloud)
             shutil.rmtree(cloud.state)
-    return 0

@@ -132,8 +132,14 @@ def start_services(one: Cloud, local: Machines, progress: Progress) -> None:
 def run(asked: argparse.Namespace) -> int:
     """Every step looks first, so that a second `up` changes nothing."""
     os.umask(0o077)  # whatever is made below is the owner's alone, the database too
-    progress = Progress()
     one = settle(asked)
+    one.state.parent.mkdir(parents=True, exist_ok=True)
+    with cloud.alone(one):
+        return _bring_up(one, asked.no_guest)
+
+
+def _bring_up(one: Cloud, no_guest: bool) -> int:
+    progress = Progress()
     kind = f"{one.wish.fake} simulated hosts" if one.wish.fake else "two real hosts"
     progress.say(f"Cloud in {one.state}, {kind}, {one.public_url}")
     with progress.step("This machine"):
@@ -165,7 +171,7 @@ def run(asked: argparse.Namespace) -> int:
         guests.seed(one, secrets, image, progress)
     with progress.step("Compute hosts report"):
         readiness.wait_for_hosts(one, secrets, local.names)
-    if not one.wish.fake and not asked.no_guest:
+    if not one.wish.fake and not no_guest:
         with progress.step("First guest"):
             guests.boot_first(one, secrets, progress)
         with progress.step("Its login prompt"):

@@ -60,6 +60,13 @@ def test_a_process_is_restarted_when_what_it_read_changed(one: Cloud) -> None:
     assert [name for name in before if before[name] != after[name]] == ["redis"]
 
 
+def test_one_command_at_a_time_changes_a_cloud(one: Cloud) -> None:
+    with cloud.alone(one), pytest.raises(Failure, match="Another"), cloud.alone(one):
+        pass
+    with cloud.alone(one):
+        pass
+
+
 def test_wishes_are_remembered(one: Cloud) -> None:
     one.save()
     assert cloud.load(one.state).wish == one.wish

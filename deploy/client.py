@@ -52,9 +52,6 @@ class Client:
     def post(self, path: str, body: Json) -> Json:
         return self._json("POST", path, body)
 
-    def put(self, path: str, body: Json) -> Json:
-        return self._json("PUT", path, body)
-
     def upload(self, path: str, file: Path) -> None:
         """PUT the bytes of ``file``."""
         with file.open("rb") as source:

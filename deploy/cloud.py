@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import re
 import socket
@@ -42,11 +41,6 @@ class Cloud:
 
     state: Path
     wish: Wish
-
-    @property
-    def id(self) -> str:
-        """Six characters that tell this cloud's namespaces and bridges from another's on the same machine."""
-        return hashlib.sha256(str(self.state).encode()).hexdigest()[:6]
 
     @property
     def run(self) -> Path:

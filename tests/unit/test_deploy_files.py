@@ -78,10 +78,6 @@ def test_folders_that_cannot_hold_a_cloud_are_refused(path: str) -> None:
         cloud.check_path(Path(path))
 
 
-def test_two_clouds_of_one_machine_have_different_ids(tmp_path: Path) -> None:
-    assert Cloud(tmp_path / "a", Wish()).id != Cloud(tmp_path / "b", Wish()).id
-
-
 def test_an_agents_settings_hold_no_database_and_no_key(one: Cloud) -> None:
     secrets = credentials.ensure(one.state)
     identity = one.data / "identity.toml"

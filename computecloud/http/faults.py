@@ -87,6 +87,14 @@ def _from_drf(problem: drf.APIException) -> errors.CloudError:
     return kinds.get(problem.status_code, errors.Invalid)(text)
 
 
+OVERTAKEN = ("deadlock detected", "could not serialize access", "database is locked", "database table is locked")
+
+
+def was_overtaken(problem: BaseException) -> bool:
+    """Whether another transaction came between: this one was rolled back whole and may simply be tried again."""
+    return isinstance(problem, OperationalError) and any(words in str(problem) for words in OVERTAKEN)
+
+
 def as_cloud_error(problem: BaseException) -> errors.CloudError:
     """Any exception as one of ours. What is not foreseen is logged with its trace and becomes a plain 500."""
     match problem:

@@ -67,3 +67,26 @@ def test_a_body_that_is_too_large(cloud: Cloud) -> None:
 def test_a_body_of_another_type(cloud: Cloud) -> None:
     refused = cloud.as_member.request("POST", "/compute/v2.1/servers", data=b"<x/>", content_type="application/xml")
     assert refused.status_code == 415
+
+
+def test_a_transaction_that_lost_to_another_is_tried_once_more(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    from django.db import OperationalError
+
+    from instances.api.keypairs import KeyPairViewSet
+
+    lost: list[int] = []
+    real = KeyPairViewSet.list
+
+    def overtaken(self: object, *args: object, **kwargs: object) -> object:
+        lost.append(1)
+        if len(lost) <= losses:
+            raise OperationalError("deadlock detected")
+        return real(self, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(KeyPairViewSet, "list", overtaken)
+    losses = 1
+    assert cloud.as_member.get("/compute/v2.1/os-keypairs").status_code == 200
+    losses = 9
+    refused = cloud.as_member.get("/compute/v2.1/os-keypairs")
+    assert refused.status_code == 503
+    assert refused["Retry-After"] == "1"

@@ -16,12 +16,14 @@ from pathlib import Path
 import pytest
 
 from deploy import guest
+from deploy.cloud import free_port
 from hosts.drivers.libvirt import config_drive
 
 pytestmark = [
     pytest.mark.real,
     pytest.mark.skipif(os.geteuid() != 0 or shutil.which("qemu-system-x86_64") is None, reason="needs root and QEMU"),
 ]
+PORT = free_port()
 PASSWORD = "Not-A-Default-42"
 SCRIPT = """#!/bin/sh
 echo "name $(hostname), user $(whoami), root $(df -m / | awk 'NR == 2 {print $2}') MB"
@@ -110,7 +112,7 @@ class Machine:
 def machine(request: pytest.FixtureRequest, image: Path) -> Iterator[Machine]:
     """A guest with a nic behind QEMU's own network, and a config drive when the test gives one."""
     folder = Path(str(request.getfixturevalue("tmp_path")))
-    extra = ["-netdev", "user,id=n0,hostfwd=tcp:127.0.0.1:18799-:22", "-device", "virtio-net-pci,netdev=n0"]
+    extra = ["-netdev", f"user,id=n0,hostfwd=tcp:127.0.0.1:{PORT}-:22", "-device", "virtio-net-pci,netdev=n0"]
     files: dict[str, bytes] | None = getattr(request, "param", None)
     if files is not None:
         config_drive.write(folder / "config.iso", files, "x")
@@ -182,12 +184,12 @@ def test_an_ssh_key_opens_the_door(tmp_path: Path, image: Path) -> None:
     public = next(line for line in shown.stdout.splitlines() if line.startswith("ssh-"))
     config = "#cloud-config\nhostname: tern\nssh_authorized_keys:\n  - " + public + "\n"
     config_drive.write(tmp_path / "config.iso", drive(config), "x")
-    extra = ["-netdev", "user,id=n0,hostfwd=tcp:127.0.0.1:18799-:22", "-device", "virtio-net-pci,netdev=n0"]
+    extra = ["-netdev", f"user,id=n0,hostfwd=tcp:127.0.0.1:{PORT}-:22", "-device", "virtio-net-pci,netdev=n0"]
     machine = Machine(tmp_path, image, *extra, "-drive", f"file={tmp_path}/config.iso,if=virtio,format=raw")
     try:
         machine.wait("cloud-config done")
         for user in ("computecloud", "root"):
-            argv = ["dbclient", "-y", "-y", "-i", str(key), "-p", "18799", f"{user}@127.0.0.1", "hostname; whoami"]
+            argv = ["dbclient", "-y", "-y", "-i", str(key), "-p", str(PORT), f"{user}@127.0.0.1", "hostname; whoami"]
             said = subprocess.run(argv, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
             assert said.stdout.split() == ["tern", user], said.stderr
     finally:

@@ -64,7 +64,7 @@ class Machine:
             "image": str(self.image),
             **words,
         }
-        program = [*self.host.enter, sys.executable, "-m", "tests.real.guest_call"]
+        program = [*self.host.enter, sys.executable, "-m", "tests.real.driver_call"]
         said = run(program, data=msgspec.json.encode(asked), environment={"PYTHONPATH": str(HERE)}, timeout_s=180)
         return msgspec.json.decode(said.splitlines()[-1])
 

@@ -82,18 +82,7 @@ def check(_asked: argparse.Namespace) -> int:
 
 
 def _pytest(*arguments: str) -> list[str]:
-    return [
-        str(BIN / "python"),
-        "-m",
-        "pytest",
-        "-p",
-        "deploy.one_at_a_time",
-        "-n",
-        AT_ONCE,
-        "--dist",
-        "loadgroup",
-        *arguments,
-    ]
+    return [str(BIN / "python"), "-m", "pytest", "-p", "deploy.one_at_a_time", "-n", AT_ONCE, *arguments]
 
 
 def test(asked: argparse.Namespace) -> int:

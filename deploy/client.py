@@ -46,6 +46,15 @@ class Client:
         """Asks for something that needs no login."""
         self._send("GET", "/identity/v3", None, {})
 
+    def text(self, path: str) -> str:
+        """What a static file says; empty when it is not there."""
+        try:
+            return bytes(self._send("GET", path, None, {})[2]).decode("utf-8", "replace")
+        except ApiProblem as problem:
+            if problem.status == 404:
+                return ""
+            raise
+
     def get(self, path: str) -> Json:
         return self._json("GET", path, None)
 

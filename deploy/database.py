@@ -25,7 +25,7 @@ def is_prepared(cloud: Cloud) -> bool:
     path = _stamp_file(cloud)
     if not cloud.wish.database_url and not (cloud.data / "cloud.sqlite3").exists():
         return False
-    return path.exists() and path.read_text() == _stamp(cloud) and any(cloud.static.iterdir())
+    return path.exists() and path.read_text() == _stamp(cloud) and (cloud.static / "admin").exists()
 
 
 def prepare(cloud: Cloud, secrets: Secrets, progress: Progress) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 
 from deploy.cloud import Cloud
 from deploy.files import write_private
 
 API_BODY = "256k"
+MARK = "which-cloud.txt"
 IMAGE_BODY = "50g"  # the default of image_max_bytes, which the API enforces before and while it takes one
 # Identity claims that a client might send; the API believes tokens only, and never sees these (security row S43).
 # Names with underscores are dropped by nginx itself.
@@ -30,8 +32,14 @@ UNAVAILABLE = "The service is starting or overloaded; try again in a few seconds
 
 def write_config(cloud: Cloud, *, has_console: bool) -> None:
     """``<state>/etc/nginx.conf``, and the headers that several locations share."""
+    write_private(cloud.static / MARK, mark(cloud))
     write_private(cloud.etc / "headers.conf", _headers())
     write_private(cloud.etc / "nginx.conf", _main(cloud, has_console))
+
+
+def mark(cloud: Cloud) -> str:
+    """A word that tells this cloud's front from another's that got the port first. It gives nothing away."""
+    return hashlib.sha256(f"{cloud.state}\n{cloud.state.stat().st_ino}".encode()).hexdigest()
 
 
 def _headers() -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from deploy import front
 from deploy.client import ApiProblem, Client
 from deploy.cloud import Cloud
 from deploy.credentials import Secrets
@@ -55,7 +56,10 @@ def wait_for_api(cloud: Cloud) -> None:
         if not _listens(cloud.run / "api.sock"):  # asking the front this early would only fill its log
             return "the API does not listen yet"
         try:
-            Client(cloud.local_url, "", "", timeout_s=5).version_document()
+            client = Client(cloud.local_url, "", "", timeout_s=5)
+            client.version_document()
+            if client.text(f"/static/{front.MARK}") != front.mark(cloud):
+                return f"port {cloud.wish.port} is answered by something else than this cloud's front"
         except ApiProblem as problem:
             return str(problem)
         return None

@@ -62,7 +62,6 @@ class Conf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     # --- images
     image_max_bytes: int = 50 * 1024**3  # one image, at upload
-    image_cache_bytes: int = 20 * 1024**3  # a host's cache
     image_max_virtual_bytes: int = 10 * 1024**4  # the disk a guest would see, as the image's own header says
     image_allow_vmdk: bool = False  # when true, the two self-contained kinds only
     # content that no parser recognises is refused unless declared raw
@@ -98,7 +97,6 @@ class Conf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             "scheduling.weighers.disk.DiskWeigher": 1.0,
         }
     )
-    scheduler_alternates: int = 3
     default_availability_zone: str = "nova"
     decision_retention_s: int = 7 * 24 * 3600
 
@@ -128,8 +126,6 @@ class Conf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     # --- guests
     stop_timeout_s: int = 60  # ask a guest that long before its power is cut
-    console_log_bytes: int = 102400
-    dns_domain: str = "computecloud.internal"
 
 
 def _overrides() -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""The lowest floor: errors, actor, clock, ids, revert. No Django models."""
+"""The lowest floor: errors, actor, clock, ids. No Django models."""

@@ -1,7 +1,7 @@
 """Plain frozen dataclasses that cross the border between the cloud and a driver.
 
-Nothing here knows Django, libvirt or HTTP. Sizes carry their unit in the name. ``to_wire``/``from_wire`` live in
-``tasks/conductor/wire.py`` (msgspec converts these dataclasses from and to JSON).
+Nothing here knows Django, libvirt or HTTP. Sizes carry their unit in the name. ``tasks/conductor/wire.py`` says how
+they travel (msgspec converts these dataclasses from and to JSON).
 """
 
 from __future__ import annotations

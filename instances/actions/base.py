@@ -139,6 +139,10 @@ class Action:
         """The ensure-steps of this verb."""
         raise NotImplementedError
 
+    def answer(self, driver: Driver, order: Order) -> dict[str, Any] | None:
+        """What the host reports beside the outcome: the result of a question, nothing for most verbs."""
+        return None
+
     # --- in the conductor
 
     @classmethod

@@ -18,7 +18,6 @@ from hosts.drivers.base import Driver
 from hosts.drivers.errors import DriverError, GuestNotFound, Transient, Unsupported
 from hosts.drivers.specs import PowerState, Step
 from instances.actions.base import Order
-from instances.actions.console import ConsoleOutput
 from instances.actions.registry import ACTIONS
 from tasks.agent.client import Conductor, ConductorUnreachable
 from tasks.agent.journal import EpochTooOld, Journal
@@ -117,12 +116,11 @@ class Runner:
         done: list[Step] = []
         try:
             self.journal.admit(order.subject_id, order.epoch)
-            if isinstance(action, ConsoleOutput):
-                return self._finished(work, "done", result=action.answer(driver, todo))
             for step in action.perform(driver, todo):
                 done.append(step)
                 self._step(work, step)
-            return self._finished(work, "done", power=self._power(driver, order))
+            result = action.answer(driver, todo)
+            return self._finished(work, "done", power=self._power(driver, order), result=result)
         except EpochTooOld as problem:
             return self._finished(work, "failed", fault="Another owner has this server.", details=str(problem))
         except Transient as problem:

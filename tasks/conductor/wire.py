@@ -147,11 +147,6 @@ class ObserveAnswer(msgspec.Struct, frozen=True):
     peers: dict[str, list[str]] = {}
 
 
-class Enrol(msgspec.Struct, frozen=True):
-    token: str
-    hosts: list[dict[str, str]]
-
-
 def decode(data: bytes, kind: type[Any]) -> Any:
     return msgspec.json.decode(data, type=kind)
 

@@ -6,6 +6,7 @@ import pytest
 
 from computecloud.core.errors import Conflict, OverQuota
 from hosts.drivers.specs import PowerState
+from instances.actions.console import ConsoleOutput
 from instances.actions.create import FlavorSnapshot
 from instances.actions.delete import Delete
 from instances.actions.power import Start, Stop
@@ -126,4 +127,17 @@ def test_delete_on_a_silent_host_frees_the_quota_and_keeps_the_claim(stage: Stag
     member.creates("again", count=10)
     stage.start_agent()
     stage.settle()
+    stage.assert_balanced()
+
+
+def test_a_question_to_the_host_is_answered_and_changes_nothing(stage: Stage, member: Member) -> None:
+    [server] = member.creates()
+    stage.settle()
+    server = Instance.objects.select_related("host").get(id=server.id)
+    asked = ConsoleOutput.request(member.actor, server)
+    stage.settle()
+    asked.refresh_from_db()
+    assert asked.state == "succeeded"
+    assert "login:" in (asked.result or {})["output"]
+    assert Instance.objects.get(id=server.id).task_state is None
     stage.assert_balanced()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from django.conf import settings
 
@@ -22,3 +24,13 @@ def django_db_modify_db_settings_xdist_suffix(request: pytest.FixtureRequest) ->
     """
     if not settings.DATABASES["default"]["ENGINE"].endswith("sqlite"):
         request.getfixturevalue("django_db_modify_db_settings_xdist_suffix")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """A row of the reliability list is shown or it is not: leaving its test out is a failure."""
+    report: pytest.TestReport = yield  # type: ignore[assignment]
+    if report.skipped and item.get_closest_marker("row"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} shows a row of the reliability list and was skipped: {report.longrepr}"
+    return report  # type: ignore[return-value]

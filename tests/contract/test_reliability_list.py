@@ -1,0 +1,50 @@
+"""The reliability list and its tests agree: docs/reference/rows.md is current, no row's test can be skipped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.rows import PAGE, TITLES, page, shown
+
+OPEN_ARE_TOLD = True
+"""While rows are still being written: those without a test stand in the page as open."""
+
+
+def test_the_page_is_current() -> None:
+    assert PAGE.read_text() == page(), "run: python -m tests.support.rows > docs/reference/rows.md"
+
+
+def test_every_row_is_shown() -> None:
+    named = {one.row for one in shown()}
+    assert named <= set(TITLES), "a row that nobody has described"
+    assert OPEN_ARE_TOLD or not set(TITLES) - named, "rows without a test"
+
+
+def test_no_test_of_a_row_can_be_skipped() -> None:
+    assert [one.test for one in shown() if one.can_be_skipped] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "rows", "skipped"),
+    [
+        ('import pytest\n\n\n@pytest.mark.row("S1", "S2")\ndef test_a(): pass', ["S1", "S2"], False),
+        ('import pytest\npytestmark = [pytest.mark.row("S1")]\n\ndef test_a(): pass', ["S1"], False),
+        ('import pytest\n@pytest.mark.row("S1")\nclass TestX:\n    def test_a(self): pass', ["S1"], False),
+        (
+            'import pytest\n@pytest.mark.parametrize("x", [pytest.param(1, marks=pytest.mark.row("S1"))])\n'
+            "def test_a(x): pass",
+            ["S1"],
+            False,
+        ),
+        ('import pytest\n@pytest.mark.row("S1")\n@pytest.mark.skip\ndef test_a(): pass', ["S1"], True),
+        ('import pytest\n@pytest.mark.row("S1")\ndef test_a():\n    pytest.importorskip("x")', ["S1"], True),
+        ('import pytest\n@pytest.mark.row("S1")\ndef helper(): pass', [], False),
+    ],
+)
+def test_marks_are_read_wherever_they_may_stand(tmp_path: Path, text: str, rows: list[str], skipped: bool) -> None:
+    (tmp_path / "test_it.py").write_text(text)
+    found = shown(tmp_path)
+    assert [one.row for one in found] == rows
+    assert all(one.can_be_skipped is skipped for one in found)

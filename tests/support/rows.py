@@ -1,6 +1,6 @@
 """The reliability list: rows that a cloud must pass, and which tests show each, read from the tests' own marks.
 
-A test says ``@pytest.mark.row("S33", "S34")``; so may a parameter (``pytest.param(..., marks=pytest.mark.row("F04"))``),
+A test says ``@pytest.mark.row("S33", "S34")``, or a parameter (``pytest.param(..., marks=pytest.mark.row("F04"))``),
 or a class or a module (``pytestmark``) for all its tests. ``python -m tests.support.rows`` prints the page.
 """
 

@@ -41,7 +41,8 @@ def weighers() -> tuple[tuple[HostWeigher, float], ...]:
 def place(request: PlacementRequest, commit: Callable[[Chosen], bool]) -> Chosen:
     """Claim a host for the request; ``commit(host)`` runs in the claim's transaction and says whether it stands.
 
-    A lost race tries the next candidate, then decides once more on refreshed rows. Raises NoValidHost, NoLongerWanted.
+    A lost race tries the next candidate. Where none is left, or none was found, it decides once more on rows read anew:
+    a host may have come up since the table was read. Raises NoValidHost, NoLongerWanted.
     """
     lost = 0
     for _round in range(2):
@@ -60,8 +61,6 @@ def place(request: PlacementRequest, commit: Callable[[Chosen], bool]) -> Chosen
                 continue
             table.add_claim(host.id, request.resources)
             return host
-        if not verdict.candidates:
-            break
         TABLE.forget()
     fault = f"No valid host was found. {verdict.fault or 'Every candidate was taken by others meanwhile.'}"
     decisions.record(verdict, table, None, lost, fault)

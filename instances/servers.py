@@ -17,22 +17,25 @@ from computecloud.conf import conf
 from computecloud.core.actor import Actor
 from computecloud.core.errors import Conflict, Invalid, NotFound, OverQuota
 from computecloud.http import policy
+from hosts.models import Host
 from instances import quotas, server_groups
 from instances.actions.create import Create, CreateRequest
 from instances.errors import BadReference, InstanceNotFound
 from instances.models import Instance
 from instances.states import VmState
 from integrations.networks import facade as networks
-from operations import engine
+from operations import engine, sql
 
 UNLOCK_OVERRIDE = "os_compute_api:os-lock-server:unlock:unlock_override"
 
 
 def get(actor: Actor, server_id: str) -> Instance:
     """A living server that the actor may see, with its host. Raises InstanceNotFound."""
-    row = Instance.objects.for_actor(actor).alive().select_related("host").filter(id=server_id).first()
-    if row is None:
+    row = sql.find(Instance, server_id)
+    if row is None or row.deleted_at is not None or not row.is_seen_by(actor):
         raise InstanceNotFound(instance_id=server_id)
+    if row.host_id:
+        row.host = sql.find(Host, row.host_id)
     return row
 
 

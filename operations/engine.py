@@ -59,24 +59,22 @@ def accept(
     return operation
 
 
+def _ended() -> dict[str, Any]:
+    """What no ended operation keeps, and when it ended."""
+    return {"finished_at": Now(), "updated_at": Now(), "lease_until": None, "sealed": None}
+
+
 def supersede(subject_kind: str, subject_id: str) -> int:
     """Delete wins: whatever is open on the subject stops at its next step."""
-    return (
-        Operation.objects.open()
-        .on(subject_kind, subject_id)
-        .filter(exclusive=True)
-        .update(state=State.SUPERSEDED, finished_at=Now(), updated_at=Now(), lease_until=None, sealed=None)
-    )
+    guards = {"subject_kind": subject_kind, "subject_id": subject_id, "exclusive": True, "state": OPEN}
+    return sql.change(Operation, guards, {"state": State.SUPERSEDED, **_ended()})
 
 
 def move(operation: Operation, *, queue: str, **columns: Any) -> bool:
     """Hand a pending or own operation on to another queue. Guarded by state, queue and attempt; rings on commit."""
-    moved = Operation.objects.filter(
-        id=operation.id, state__in=OPEN, queue=operation.queue, attempt=operation.attempt
-    ).update(
-        state=State.PENDING, queue=queue, attempt=0, runner="", lease_until=None, updated_at=Now(), cursor=0, **columns
-    )
-    if not moved:
+    guards = {"id": operation.id, "state": OPEN, "queue": operation.queue, "attempt": operation.attempt}
+    pending = {"state": State.PENDING, "queue": queue, "attempt": 0, "cursor": 0, "runner": "", "lease_until": None}
+    if not sql.change(Operation, guards, {**pending, "updated_at": Now(), **columns}):
         return False
     operation.state, operation.queue, operation.attempt = State.PENDING, queue, 0
     for name, value in columns.items():
@@ -87,10 +85,8 @@ def move(operation: Operation, *, queue: str, **columns: Any) -> bool:
 
 def close(operation: Operation, state: State, **columns: Any) -> bool:
     """End an open operation of this very attempt; False when somebody else did (superseded, lease lost)."""
-    closed = Operation.objects.filter(id=operation.id, state__in=OPEN, attempt=operation.attempt).update(
-        state=state, finished_at=Now(), updated_at=Now(), lease_until=None, sealed=None, **columns
-    )
-    if not closed:
+    guards = {"id": operation.id, "state": OPEN, "attempt": operation.attempt}
+    if not sql.change(Operation, guards, {"state": state, **_ended(), **columns}):
         return False
     operation.state = state
     if operation.listed:

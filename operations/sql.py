@@ -5,11 +5,12 @@ Only for what every server passes several times (claims, quota gates, its own ro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
 from django.db import connection, models
+from django.db.models.functions import Now
 
 M = TypeVar("M", bound=models.Model)
 NOW = {"sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')", "postgresql": "STATEMENT_TIMESTAMP()"}
@@ -77,6 +78,58 @@ def _select(model: type[models.Model], alias: str) -> tuple[str, Any, Any, list[
     statement, _params = compiler.as_sql()
     converters = compiler.get_converters([column[0] for column in compiler.select])
     return statement, compiler, converters, [field.attname for field in model._meta.concrete_fields]
+
+
+@lru_cache(maxsize=256)
+def _change(
+    model: type[models.Model], guards: tuple[tuple[str, int], ...], changes: tuple[tuple[str, bool], ...], vendor: str
+) -> str:
+    """UPDATE of the columns named, under the guards named: 0 for null, else how many values are allowed."""
+    column = {name: f'"{field.column}"' for name, field in _fields(model).items()}
+    sets = ", ".join(f"{column[name]} = {NOW[vendor] if is_now else '%s'}" for name, is_now in changes)
+    tests = [
+        f"{column[name]} IN ({', '.join(['%s'] * size)})" if size else f"{column[name]} IS NULL"
+        for name, size in guards
+    ]
+    return f'UPDATE "{model._meta.db_table}" SET {sets} WHERE {" AND ".join(tests)}'  # noqa: S608 -- names of columns only
+
+
+@lru_cache(maxsize=64)
+def _fields(model: type[models.Model]) -> dict[str, models.Field[Any, Any]]:
+    """By name and by attribute: ``host`` and ``host_id`` are the same column."""
+    fields = model._meta.concrete_fields
+    return {field.attname: field for field in fields} | {field.name: field for field in fields}
+
+
+def change(model: type[models.Model], guards: Mapping[str, Any], changes: Mapping[str, Any]) -> int:
+    """A guarded UPDATE, compiled once for its shape: how many rows it touched. A third of the cost of ``update()``.
+
+    A guard's column must equal its value, be null for None, or be among the values of a tuple. A change is a plain
+    value or ``Now()``.
+    """
+    fields = _fields(model)
+    shape = tuple(
+        (name, 0 if value is None else len(value) if isinstance(value, tuple) else 1) for name, value in guards.items()
+    )
+    told = tuple((name, isinstance(value, Now)) for name, value in changes.items())
+    values = [
+        fields[name].get_db_prep_save(value, connection)
+        for name, value in changes.items()
+        if not isinstance(value, Now)
+    ]
+    for name, value in guards.items():
+        wanted = () if value is None else value if isinstance(value, tuple) else (value,)
+        values += [fields[name].get_db_prep_save(one, connection) for one in wanted]
+    with connection.cursor() as cursor:
+        cursor.execute(_change(model, shape, told, connection.vendor), values)
+        return int(cursor.rowcount)
+
+
+def rows(statement: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """What a SELECT finds; ``{now}`` as in ``update``."""
+    with connection.cursor() as cursor:
+        cursor.execute(_for(statement, connection.vendor), params)
+        return list(cursor.fetchall())
 
 
 def find(model: type[M], key: str) -> M | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hosts.models import Allocation
 from operations import sql
 
 
@@ -26,6 +25,10 @@ HOLD = """INSERT INTO hosts_allocation
 GIVE_BACK = """UPDATE hosts_inventory SET used = used - %s, generation = generation + 1, changed_at = {now}
                WHERE host_id = %s AND resource_class = %s"""
 
+HELD = """SELECT host_id, resource_class, amount, id FROM hosts_allocation
+          WHERE consumer_id = %s AND consumer_kind = %s ORDER BY host_id, resource_class"""
+LET_GO = "DELETE FROM hosts_allocation WHERE id = %s"
+
 
 class ClaimLost(Exception):
     """Somebody else took the room. The caller's transaction must be rolled back."""
@@ -44,13 +47,8 @@ def claim(
 
 def release(consumer_id: str, consumer_kind: str = "instance") -> int:
     """Give back all that a consumer holds. Idempotent: only a row that this call deletes is subtracted."""
-    held = Allocation.objects.filter(consumer_id=consumer_id, consumer_kind=consumer_kind)
-    rows = sorted(held.values_list("host_id", "resource_class", "amount", "id"))
-    if not rows:
-        return 0
-    freed = Allocation.objects.filter(id__in=[row[-1] for row in rows])._raw_delete(held.db)
-    if freed != len(rows):  # another release came first, and subtracted
-        return 0
-    for host_id, name, amount, _row_id in rows:
-        sql.update(GIVE_BACK, (amount, host_id, name))
+    freed = 0
+    for host_id, name, amount, row_id in sql.rows(HELD, (consumer_id, consumer_kind)):
+        if sql.update(LET_GO, (row_id,)):
+            freed += sql.update(GIVE_BACK, (amount, host_id, name))
     return freed

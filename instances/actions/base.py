@@ -21,7 +21,7 @@ from hosts.drivers.specs import GuestRef, GuestSpec, PowerState, Step
 from instances.errors import InstanceInvalidState, InstanceIsLocked, InstanceNotFound
 from instances.models import Instance
 from instances.states import ENDS, VmState
-from operations import engine
+from operations import engine, sql
 from operations.models import Operation
 from operations.models.operation import CONTROL, State, host_queue
 
@@ -90,12 +90,12 @@ class Action:
         changes: dict[str, Any] = {"open_operation": operation_id}
         if cls.turns_power is not None:
             changes["power_on"] = cls.turns_power
-        rows = Instance.objects.alive().filter(id=instance.id, open_operation__isnull=True)
+        guards: dict[str, Any] = {"id": instance.id, "deleted_at": None, "open_operation": None}
         if not cls.ignores_lock and not actor.is_admin:
-            rows = rows.filter(locked_by="")
+            guards["locked_by"] = ""
         if cls.allowed_from:
-            rows = rows.filter(vm_state__in=[state.value for state in cls.allowed_from])
-        if not rows.update(**instance.cache_for(operation, **changes)):
+            guards["vm_state"] = tuple(sorted(state.value for state in cls.allowed_from))
+        if not sql.change(Instance, guards, instance.cache_for(operation, **changes)):
             raise cls.refusal(actor, instance.id)
         return engine.accept(
             actor=actor,
@@ -192,8 +192,5 @@ class Action:
     @staticmethod
     def settle(operation: Operation, instance: Instance, **changes: Any) -> bool:
         """Write the server's columns, guarded by its open operation: a newer one (delete) keeps what it wrote."""
-        return bool(
-            Instance.objects.filter(id=instance.id, open_operation=operation.id).update(
-                **instance.cache(None, **changes)
-            )
-        )
+        guards = {"id": instance.id, "open_operation": operation.id}
+        return bool(sql.change(Instance, guards, instance.cache(None, **changes)))

@@ -169,11 +169,8 @@ class Create(Action):
         changes: dict[str, Any] = {"host_id": host.id, "owner_epoch": epoch, "availability_zone": host.zone}
         if instance.network_wishes:
             changes["network_info"] = msgspec.to_builtins(cls._ports(instance, host))
-        return bool(
-            Instance.objects.alive()
-            .filter(id=instance.id, open_operation=operation.id)
-            .update(**instance.cache_for(operation, **changes))
-        )
+        guards = {"id": instance.id, "deleted_at": None, "open_operation": operation.id}
+        return bool(sql.change(Instance, guards, instance.cache_for(operation, **changes)))
 
     @staticmethod
     def _ports(instance: Instance, host: Chosen) -> list[networks.PortInfo]:
@@ -227,9 +224,8 @@ class Create(Action):
         if dispatch.to_control(
             operation, args={**operation.args, "tried": tried, "last_fault": report.fault[:200]}, details=report.details
         ):
-            Instance.objects.filter(id=instance.id, open_operation=operation.id).update(
-                **instance.cache_for(operation, host_id=None)
-            )
+            guards = {"id": instance.id, "open_operation": operation.id}
+            sql.change(Instance, guards, instance.cache_for(operation, host_id=None))
 
 
 def hostname_of(name: str) -> str:

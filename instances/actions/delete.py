@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Now
 
 from computecloud.core.actor import Actor
 from computecloud.core.errors import Conflict
 from computecloud.core.ids import new_uuid
 from hosts.drivers.base import Driver
 from hosts.drivers.specs import Step
-from hosts.models import Host
+from hosts.models.host import presence
 from instances.actions.base import Action, Order, Report
 from instances.errors import InstanceIsLocked, InstanceNotFound
 from instances.models import Instance
@@ -35,8 +35,9 @@ class Delete(Action):
 
     @classmethod
     def accept(cls, actor: Actor, instance: Instance, request_id: str, args: dict[str, Any]) -> Operation:
-        for _try in range(TRIES):
-            fresh = sql.find(Instance, instance.id)  # placement may have moved it meanwhile
+        for number in range(TRIES):
+            # What was just read will do, as the guarded update decides; placement may have moved it meanwhile.
+            fresh = sql.find(Instance, instance.id) if number else instance
             if fresh is None or fresh.deleted_at is not None:
                 raise InstanceNotFound(instance_id=instance.id)
             if fresh.is_locked and not actor.is_admin:
@@ -63,15 +64,19 @@ class Delete(Action):
     @classmethod
     def _mark(cls, fresh: Instance, operation_id: str) -> bool:
         """The guarded UPDATE: nothing that was read has changed."""
-        unchanged = Instance.objects.alive().filter(
-            id=fresh.id, open_operation=fresh.open_operation, host_id=fresh.host_id, locked_by=fresh.locked_by
-        )
+        unchanged = {
+            "id": fresh.id,
+            "deleted_at": None,
+            "open_operation": fresh.open_operation,
+            "host_id": fresh.host_id,
+            "locked_by": fresh.locked_by,
+        }
         operation = Operation(id=operation_id, verb=cls.verb)
-        return bool(unchanged.update(**fresh.cache_for(operation, open_operation=operation_id)))
+        return bool(sql.change(Instance, unchanged, fresh.cache_for(operation, open_operation=operation_id)))
 
     @classmethod
     def _begin(cls, actor: Actor, fresh: Instance, request_id: str, operation_id: str) -> Operation:
-        host = Host.objects.with_liveness().filter(id=fresh.host_id).first() if fresh.host_id else None
+        host = presence(fresh.host_id) if fresh.host_id else None
         accepted = engine.accept(
             actor=actor,
             request_id=request_id,
@@ -111,16 +116,9 @@ class Delete(Action):
     @staticmethod
     def bury(instance: Instance) -> bool:
         """Mark it deleted, give back quota and ports: once, whoever comes first."""
-        buried = (
-            Instance.objects.alive()
-            .filter(id=instance.id)
-            .update(
-                **instance.cache(None, settled=VmState.DELETED.value, open_operation=None),
-                deleted_at=Now(),
-                terminated_at=Coalesce("terminated_at", Now()),
-            )
-        )
-        if not buried:
+        ended = instance.cache(None, settled=VmState.DELETED.value, open_operation=None)
+        when = {"deleted_at": Now(), "terminated_at": Now()}
+        if not sql.change(Instance, {"id": instance.id, "deleted_at": None}, {**ended, **when}):
             return False
         if instance.network_wishes or instance.network_info:
             networks.release(instance.id)

@@ -128,6 +128,10 @@ class Instance(models.Model):
     def is_error(self) -> bool:
         return self.settled == VmState.ERROR
 
+    def is_seen_by(self, actor: Actor) -> bool:
+        """``for_actor()`` for one row."""
+        return actor.is_admin or self.project_id == (actor.project_id or "-")
+
     def claims(self) -> dict[str, int]:
         """What a host must have for it, by resource class. Zero amounts are left out."""
         disk = self.disk_gb + self.ephemeral_gb + -(-self.swap_mb // 1024)

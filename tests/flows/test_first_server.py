@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.db.models.functions import Now
 
 from computecloud.core.errors import Conflict, OverQuota
 from hosts.drivers.specs import PowerState
+from hosts.models import Host
 from instances.actions.console import ConsoleOutput
 from instances.actions.create import FlavorSnapshot
 from instances.actions.delete import Delete
 from instances.actions.power import Start, Stop
 from instances.actions.reboot import Reboot
 from instances.models import Instance
+from operations import sql
 from operations.models import Operation
+from scheduling import service
 from scheduling.models import Decision
 from tests.flows.conftest import Member
 from tests.support.stage import Stage
@@ -141,3 +147,30 @@ def test_a_question_to_the_host_is_answered_and_changes_nothing(stage: Stage, me
     assert "login:" in (asked.result or {})["output"]
     assert Instance.objects.get(id=server.id).task_state is None
     stage.assert_balanced()
+
+
+def test_a_host_that_came_up_a_moment_ago_takes_the_first_server(stage: Stage, member: Member) -> None:
+    """The scheduler's table may be a second old: before it refuses, it looks again."""
+    now = Now() + timedelta(minutes=1)
+    Host.objects.update(lease_expires_at=None)
+    service.TABLE.forget()
+    assert not service.TABLE.get().up.any()
+    Host.objects.update(lease_expires_at=now)
+
+    [server] = member.creates()
+    stage.settle()
+    server.refresh_from_db()
+    assert server.status == "ACTIVE", server.fault_message
+
+
+def test_a_guarded_change_says_how_many_rows_it_touched(stage: Stage, member: Member) -> None:
+    """``sql.change`` against the ORM's words for the same: equality, null, one of several."""
+    [server] = member.creates()
+    living = {"id": server.id, "deleted_at": None}
+    assert sql.change(Instance, {**living, "status": ("ACTIVE", "ERROR")}, {"name": "x"}) == 0
+    assert sql.change(Instance, {**living, "status": ("BUILD", "ERROR"), "host": None}, {"name": "y"}) == 1
+    assert sql.change(Instance, living, {"metadata": {"a": "b"}, "deleted_at": Now()}) == 1
+    assert sql.change(Instance, living, {"name": "z"}) == 0
+    server.refresh_from_db()
+    assert (server.name, server.metadata) == ("y", {"a": "b"})
+    assert server.deleted_at is not None

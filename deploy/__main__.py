@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from computecloud.core.command import CommandFailed, ProgramMissing
-from deploy import cloud, doctor, down, environment, logs, quality, status, up
+from deploy import audit, cloud, doctor, down, environment, logs, quality, status, up
 from deploy.hosts import BadHosts
 from deploy.progress import Failure
 
@@ -80,6 +80,10 @@ def parser() -> argparse.ArgumentParser:
 
     one = verb("doctor", "say what is wrong on this machine and how to mend it", doctor.run)
     _state(one)
+
+    one = verb("audit", "compare the books: servers, claims, quotas, operations, ports", audit.run)
+    _state(one)
+    one.add_argument("--fix", action="store_true", help="set right what needs no person to decide; each is an event")
 
     one = verb("test", "run all tests: SQLite, PostgreSQL, and those with real guests", quality.test)
     one.add_argument("--quick", action="store_true", help="SQLite only, no real guests")

@@ -24,6 +24,10 @@ HOLD = """INSERT INTO hosts_allocation
           VALUES (%s, 'instance', %s, %s, %s, %s, %s, {now})"""
 GIVE_BACK = """UPDATE hosts_inventory SET used = used - %s, generation = generation + 1, changed_at = {now}
                WHERE host_id = %s AND resource_class = %s"""
+# A claim or release that comes in between has changed the generation by the time this UPDATE gets the row.
+RECOUNT = """UPDATE hosts_inventory SET generation = generation + 1, changed_at = {now}, used =
+               (SELECT COALESCE(SUM(amount), 0) FROM hosts_allocation WHERE host_id = %s AND resource_class = %s)
+             WHERE host_id = %s AND resource_class = %s AND generation = %s"""
 
 HELD = """SELECT host_id, resource_class, amount, id FROM hosts_allocation
           WHERE consumer_id = %s AND consumer_kind = %s ORDER BY host_id, resource_class"""
@@ -45,10 +49,18 @@ def claim(
         sql.update(HOLD, (consumer_id, host_id, name, amount, project_id, user_id))
 
 
-def release(consumer_id: str, consumer_kind: str = "instance") -> int:
-    """Give back all that a consumer holds. Idempotent: only a row that this call deletes is subtracted."""
+def release(consumer_id: str, consumer_kind: str = "instance", only: tuple[str, str] | None = None) -> int:
+    """Give back all that a consumer holds. Idempotent: only a row that this call deletes is subtracted.
+
+    ``only``: of that, one resource class on one host, ``(host_id, resource_class)``.
+    """
     freed = 0
     for host_id, name, amount, row_id in sql.rows(HELD, (consumer_id, consumer_kind)):
-        if sql.update(LET_GO, (row_id,)):
+        if only in (None, (host_id, name)) and sql.update(LET_GO, (row_id,)):
             freed += sql.update(GIVE_BACK, (amount, host_id, name))
     return freed
+
+
+def recount(host_id: str, resource_class: str, generation: int) -> bool:
+    """Set ``used`` to the sum of the allocations; False when somebody claimed or released since ``generation``."""
+    return bool(sql.update(RECOUNT, (host_id, resource_class, host_id, resource_class, generation)))

@@ -11,6 +11,8 @@ from computecloud.conf import conf
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "computecloud.settings")
 CONF = conf()
+ON_RABBITMQ = CONF.broker_url.startswith("amqp")
+QUEUE_TYPE = "quorum" if ON_RABBITMQ else "classic"  # RabbitMQ keeps a quorum queue through the loss of a node
 
 app = Celery("computecloud")
 app.set_default()  # Celery's "current" app is per thread; servers publish from threads of their own
@@ -28,23 +30,28 @@ app.conf.update(
     task_publish_retry_policy={"max_retries": 1, "interval_start": 0, "interval_max": 0.2},
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
+    broker_connection_timeout=3,
+    broker_heartbeat=10,  # RabbitMQ: a consumer whose connection died silently notices within two of these
     # Flower asks eight things at once with two connections each, and waits for ever when the pool runs dry.
     broker_pool_limit=32 if CONF.role == "monitor" else 4,
     broker_transport_options=(
-        {"confirm_publish": True}
-        if CONF.broker_url.startswith("amqp")
+        {"confirm_publish": True, "write_timeout": 5}
+        if ON_RABBITMQ
         else {
             "ack_emulation": False,  # messages are acknowledged on receipt and never trusted: no books are kept of them
-            "socket_timeout": 10,
-            "socket_connect_timeout": 5,
+            "socket_timeout": 5,
+            "socket_connect_timeout": 3,
             "socket_keepalive": True,
             "health_check_interval": 15,
             "retry_on_timeout": True,
         }
     ),
     task_default_queue="control",
-    task_queues=[Queue("control")],
+    task_default_queue_type=QUEUE_TYPE,
+    task_queues=[Queue("control", queue_arguments={"x-queue-type": QUEUE_TYPE} if ON_RABBITMQ else None)],
     task_create_missing_queues=True,
+    task_create_missing_queue_type=QUEUE_TYPE,
+    worker_consumer="computecloud.consumer:Consumer",
     worker_hijack_root_logger=False,
     worker_send_task_events=True,
     task_send_sent_event=False,

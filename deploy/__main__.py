@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
         "--admin-from", action="append", metavar="CIDR", help="network that may open /admin/ (loopback); repeatable"
     )
     one.add_argument("--database", metavar="URL", help="postgresql://... instead of SQLite in the state folder")
+    one.add_argument("--broker", metavar="URL", help="amqp://... (RabbitMQ) instead of a Redis of the cloud's own")
     one.add_argument("--no-guest", action="store_true", help="do not boot the first guest")
 
     one = verb("down", "end everything that up started, guests included", down.run)

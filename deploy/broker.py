@@ -1,4 +1,4 @@
-"""Redis as the doorbell: an instance of its own, nothing kept on disk, password, and never an eviction."""
+"""The doorbell: a Redis of the cloud's own (nothing kept on disk, password, never an eviction), or one given by URL."""
 
 from __future__ import annotations
 
@@ -43,9 +43,13 @@ def write_config(cloud: Cloud, secrets: Secrets, network_address: str | None) ->
 
 def local_url(cloud: Cloud, secrets: Secrets) -> str:
     """The broker as processes on this machine reach it."""
+    if cloud.wish.broker_url:
+        return cloud.wish.broker_url
     return f"redis+socket://:{secrets.broker_password}@{cloud.run}/redis.sock?virtual_host=0"
 
 
-def network_url(address: str, secrets: Secrets) -> str:
+def network_url(cloud: Cloud, address: str, secrets: Secrets) -> str:
     """The broker as a compute host reaches it."""
+    if cloud.wish.broker_url:
+        return cloud.wish.broker_url
     return f"redis://:{secrets.broker_password}@{address}:{PORT}/0"

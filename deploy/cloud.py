@@ -32,6 +32,7 @@ class Wish:
     public_url: str = ""  # empty: made from listen and port
     admin_networks: list[str] = field(default_factory=lambda: ["127.0.0.0/8", "::1/128"])
     database_url: str = ""  # empty: SQLite in the state folder
+    broker_url: str = ""  # empty: a Redis of its own
     conductor_port: int = 0  # loopback port, chosen at the first `up` (simulated hosts only)
 
 

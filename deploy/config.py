@@ -65,7 +65,9 @@ def write_cloud(cloud: Cloud, secrets: Secrets, network_address: str | None) -> 
 def write_agent(cloud: Cloud, secrets: Secrets, agent: Agent) -> None:
     """Settings of one compute host: no database and no signing key in them."""
     url = (
-        broker.network_url(agent.broker_address, secrets) if agent.broker_address else broker.local_url(cloud, secrets)
+        broker.network_url(cloud, agent.broker_address, secrets)
+        if agent.broker_address
+        else broker.local_url(cloud, secrets)
     )
     folder = cloud.data / f"agent-{agent.name}"
     folder.mkdir(mode=0o700, exist_ok=True)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from deploy import cloud as clouds
 from deploy import credentials, database, supervisor
@@ -128,7 +129,10 @@ def processes(cloud: Cloud) -> Iterator[Finding]:
 
 
 def broker(cloud: Cloud) -> Iterator[Finding]:
-    """Redis answers to our password."""
+    """The broker takes connections; our own Redis answers to our password."""
+    if cloud.wish.broker_url:
+        yield _given_broker(cloud.wish.broker_url)
+        return
     secrets = credentials.load(cloud.state)
     path = cloud.run / "redis.sock"
     try:
@@ -149,6 +153,18 @@ def broker(cloud: Cloud) -> Iterator[Finding]:
     yield Finding(
         "well" if well else "wrong", "redis", "answers" if well else f"says {answer!r}", "" if well else "./cloud up"
     )
+
+
+def _given_broker(url: str) -> Finding:
+    parts = urlsplit(url)
+    port = parts.port or {"amqp": 5672, "amqps": 5671}.get(parts.scheme, 6379)
+    where = f"{parts.hostname}:{port}"
+    try:
+        socket.create_connection((parts.hostname or "127.0.0.1", port), timeout=3).close()
+    except OSError as problem:
+        remedy = f"Start the broker at {where}; nothing is lost meanwhile: the database has all work"
+        return Finding("wrong", "broker", f"{where}: {problem}", remedy)
+    return Finding("well", "broker", f"{where} takes connections")
 
 
 def stored(cloud: Cloud) -> Iterator[Finding]:

@@ -113,7 +113,7 @@ def services(cloud: Cloud, network_address: str | None) -> list[Process]:
     conductor_address = network_address or "127.0.0.1"
     conductor_port = CONDUCTOR_PORT if network_address else cloud.wish.conductor_port
     return [
-        redis(cloud),
+        *([] if cloud.wish.broker_url else [redis(cloud)]),
         Process(
             "api",
             _granian("computecloud.wsgi:application", "wsgi", 4, "--socket", f"{cloud.run}/api.sock"),

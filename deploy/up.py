@@ -34,6 +34,7 @@ from deploy.machines import Machines
 from deploy.progress import Failure, Progress
 
 LEAST_FREE_GB = 4
+BROKERS = ("amqp", "amqps", "redis", "rediss")
 TUN_REMEDY = "mkdir -p /dev/net && mknod /dev/net/tun c 10 200; into a container, pass the device"
 
 
@@ -52,12 +53,15 @@ def settle(asked: argparse.Namespace) -> Cloud:
                 f"This cloud has {wish.fake} simulated hosts; hosts are added by a larger --fake, not taken away."
             )
         wish = replace(wish, fake=asked.fake)
-    given = {"port": asked.port, "listen": asked.listen, "public_url": asked.public_url, "database_url": asked.database}
+    given = {"port": asked.port, "listen": asked.listen, "public_url": asked.public_url,
+             "database_url": asked.database, "broker_url": asked.broker}  # fmt: skip
     wish = replace(wish, **{name: value for name, value in given.items() if value is not None})
     if asked.admin_from:
         wish = replace(wish, admin_networks=["127.0.0.0/8", "::1/128", *asked.admin_from])
     if wish.public_url and urlsplit(wish.public_url).scheme not in ("http", "https"):
         raise Failure("--public-url is an address such as http://cloud.example.org:8774")
+    if wish.broker_url and urlsplit(wish.broker_url).scheme not in BROKERS:
+        raise Failure(f"--broker is an address such as amqp://user:password@mq.example.org:5672//; known: {BROKERS}")
     if not wish.conductor_port:
         wish = replace(wish, conductor_port=cloud.free_port())
     return Cloud(state=state, wish=wish)
@@ -96,7 +100,8 @@ def _can_listen(address: str, port: int) -> bool:
 
 def write_settings(one: Cloud, secrets: Secrets, local: Machines) -> None:
     """All configuration of services; agents' files come with their enrolment."""
-    broker.write_config(one, secrets, local.network_address)
+    if not one.wish.broker_url:
+        broker.write_config(one, secrets, local.network_address)
     config.write_cloud(one, secrets, local.network_address)
     front.write_config(one, has_console=processes.has_console())
     environment.write_clouds_yaml(one, secrets)

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
-from celery import bootsteps
-from kombu import Consumer, Queue
+from celery import bootsteps, current_app
+from kombu import Consumer
 
 from computecloud.conf import conf
 from operations.models.operation import host_queue, question_queue
@@ -33,7 +33,8 @@ class Questions(bootsteps.ConsumerStep):
 
     def get_consumers(self, channel: Any) -> list[Consumer]:
         hosts = identity.load(conf().identities)
-        queues = [Queue(question_queue(host_queue(host.uuid))) for host in hosts]
+        # Declared exactly as a publisher declares it: RabbitMQ refuses a queue that is described in two ways.
+        queues = [current_app.amqp.queues.new_missing(question_queue(host_queue(host.uuid))) for host in hosts]
         return [Consumer(channel, queues=queues, callbacks=[self.heard], accept=["json"], prefetch_count=4)]
 
     def heard(self, body: Any, message: Any) -> None:

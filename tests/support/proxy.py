@@ -27,8 +27,8 @@ class Line:
 class Proxy:
     """``with Proxy(server_port) as line:`` clients connect to ``line.port``. Every method works at once.
 
-    Modes: ``open``; ``closed``: new connections are reset at once; ``silent``: accepted and kept, but nothing passes either
-    way (a black hole); ``deaf``: what clients send arrives, answers do not (half open).
+    Modes: ``open``; ``closed``: new connections are reset at once; ``silent``: accepted and kept, but nothing passes
+    either way (a black hole); ``deaf``: what clients send arrives, answers do not (half open).
     """
 
     def __init__(self, server_port: int) -> None:

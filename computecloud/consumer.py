@@ -13,8 +13,8 @@ EVENTS_EVERY_S = 0.5
 class Consumer(consumer.Consumer):
     """Declares no exchanges and queues for delayed messages on RabbitMQ: an operation's ``not_before`` is a column.
 
-    Task events for Flower leave in one message every half second, or when two dozen wait. Celery publishes after each of
-    them, which cost two fifths of a worker's CPU and stood between a message's receipt and its task.
+    Task events for Flower leave in one message every half second, or when two dozen wait. Celery publishes after each,
+    which cost two fifths of a worker's CPU and stood between a message's receipt and its task.
     """
 
     class Blueprint(consumer.Consumer.Blueprint):  # type: ignore[misc,valid-type]  # a class attribute of its stub

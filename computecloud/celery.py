@@ -63,7 +63,7 @@ app.conf.update(
         name: {"task": task, "schedule": every, "options": {"expires": every}}
         for name, task, every in (
             ("relay", "control.relay", 1.0),
-            ("sweep", "control.sweep", 5.0),
+            ("sweep", "control.sweep", CONF.sweep_s),
             ("purge", "control.purge", 300.0),
         )
     },

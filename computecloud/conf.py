@@ -78,6 +78,10 @@ class Conf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     max_attempts: int = 3  # a crashing operation is stopped after so many
     relay_after_s: float = 2.0  # an operation nobody took by then is rung again
     reconcile_s: float = 30.0
+    sweep_s: float = 5.0  # how often leases that ran out are looked for
+    drain_s: float = 30.0  # a worker that is told to end has so long to hand over what it does
+    canary_s: float = 30.0  # a worker rings its own queues that often, to hear whether it still hears
+    consumer_stale_s: float = 90.0  # one that heard nothing for so long, and could ring, starts anew
 
     # --- scheduling
     scheduler_filters: list[str] = msgspec.field(

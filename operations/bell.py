@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from functools import partial
+from typing import Any
 
 import structlog
 from amqp.exceptions import AMQPError
@@ -57,17 +58,17 @@ def ring_on_commit(operation: Operation) -> None:
     )
 
 
-def ring(queue: str, task: str, operation_id: str, attempt: int) -> bool:
+def ring(queue: str, task: str, *args: Any, expires_s: float | None = None) -> bool:
     """Publish now. A broker that is dead, full or silent costs one short try, then none for a while.
 
-    The pollers find the work anyway.
+    The pollers find the work anyway. A message that nobody hears within ``expires_s`` is dropped.
     """
     if not _breaker.lets_try():
         return False
     began = time.monotonic()
     try:
         current_app.send_task(
-            task, args=(operation_id, attempt), queue=queue, ignore_result=True, confirm_timeout=CONFIRM_S
+            task, args=args, queue=queue, ignore_result=True, confirm_timeout=CONFIRM_S, expires=expires_s
         )
     except (KombuError, AMQPError, OSError) as problem:
         _breaker.failed(time.monotonic() - began)

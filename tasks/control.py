@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 
 import structlog
 from celery import shared_task
-from celery.signals import worker_init, worker_shutdown
+from celery.signals import task_prerun, worker_init, worker_shutdown
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -20,12 +21,14 @@ from instances.models import Instance
 from instances.placement import to_request
 from integrations.images import facade as images
 from operations import bell, sql
-from operations.models import Operation
+from operations.models import Consumer, Operation
 from operations.models.operation import CONTROL, State, later
 from scheduling import service
 from tasks import news, pulse
+from tasks.canary import Canary
 
 log = structlog.get_logger(__name__)
+STALLED = 5  # exit status
 
 
 def drop_broken_connection() -> None:
@@ -96,7 +99,8 @@ def sweep() -> None:
 def return_expired_leases() -> int:
     """A worker that died or froze loses its operation to the next attempt."""
     return (
-        Operation.objects.filter(state=State.RUNNING, lease_until__lt=Now(), attempt__lt=conf().max_attempts)
+        Operation.objects.filter(state=State.RUNNING, lease_until__lt=Now())
+        .may_try_again(conf().max_attempts)
         .exclude(queue=CONTROL)
         .update(state=State.PENDING, lease_until=None, runner="", updated_at=Now(), rung_at=None)
     )
@@ -104,16 +108,16 @@ def return_expired_leases() -> int:
 
 def end_hopeless() -> None:
     """Crashed too often, or out of time: the verb's own failure path decides what that means."""
-    crashed = Q(state=State.RUNNING, lease_until__lt=Now(), attempt__gte=conf().max_attempts)
+    crashed = Q(state=State.RUNNING, lease_until__lt=Now(), attempt__gte=F("handovers") + conf().max_attempts)
     late = Q(state__in=(State.PENDING, State.RUNNING), deadline_at__lt=Now()) & ~Q(verb="delete")
     for operation in Operation.objects.filter(crashed | late, subject_kind="server")[:100]:
         end(operation)
 
 
 def end(operation: Operation) -> None:
-    crashed = operation.attempt >= conf().max_attempts
+    crashed = operation.crashes >= conf().max_attempts
     fault = (
-        f"The operation crashed its worker {operation.attempt} times and was stopped."
+        f"The operation crashed its worker {operation.crashes} times and was stopped."
         if crashed
         else "The operation did not finish before its deadline."
     )
@@ -146,7 +150,30 @@ def poll() -> int:
     return len(found)
 
 
+@shared_task(name="control.canary")
+def canary(queue: str) -> None:
+    """A control worker's own message came back: the queue is heard."""
+    Consumer.heard(queue)
+
+
+CANARY = Canary([CONTROL], "control.canary", can_judge=lambda: True)
+
+
+@task_prerun.connect
+def _heard(**_signal: object) -> None:
+    """Any message shows that this worker hears; the canary may have been heard by another."""
+    CANARY.hear(CONTROL)
+
+
+def sing() -> None:
+    """Ring the queue. Silence of a worker that can ring means that it no longer hears: it starts anew."""
+    if CANARY.sing():
+        log.error("the broker's messages do not reach this worker: starting anew")
+        os._exit(STALLED)  # its transactions roll back; the rows wait for the next process
+
+
 PULSES = (
+    pulse.Pulse("canary", sing, every_s=conf().canary_s),
     pulse.Pulse("control poller", poll, every_s=2.0),
     pulse.Pulse("host table", service.TABLE.refresh, every_s=0.4),
 )
@@ -156,6 +183,7 @@ PULSES = (
 def _start_pulses(**_signal: object) -> None:
     for one in PULSES:
         one.start()
+    PULSES[0].nudge()
 
 
 @worker_shutdown.connect

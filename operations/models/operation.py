@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from computecloud.core.actor import Actor
@@ -74,6 +74,10 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         """Win the right to work on it, or not. Two workers cannot both win: the row count decides."""
         return bool(sql.update(TAKE, (runner, sql.seconds(lease_s), operation_id, attempt, queue)))
 
+    def may_try_again(self, most: int) -> OperationQuerySet:
+        """Whose attempts, those given back in order not counted, are fewer than ``most``."""
+        return self.filter(attempt__lt=F("handovers") + most)
+
     def mine(self, operation_id: str, *, attempt: int, runner: str) -> OperationQuerySet:
         """Fenced: only while this attempt of this runner still holds the operation."""
         return self.filter(id=operation_id, state=State.RUNNING, attempt=attempt, runner=runner)
@@ -105,6 +109,7 @@ class Operation(models.Model):
     result = models.JSONField(null=True, blank=True)
 
     attempt = models.IntegerField(default=0)
+    handovers = models.IntegerField(default=0)  # attempts that a leaving worker gave back in order: no crashes
     runner = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     not_before = models.DateTimeField(null=True, blank=True)
@@ -147,6 +152,11 @@ class Operation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject_kind} {self.verb} {self.subject_id}"
+
+    @property
+    def crashes(self) -> int:
+        """Attempts that were begun and not given back."""
+        return self.attempt - self.handovers
 
     @property
     def is_open(self) -> bool:

@@ -8,10 +8,12 @@ import uuid
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 
+from computecloud.conf import conf
 from computecloud.core import failpoints
 from hosts.drivers import steps as stepping
 from hosts.drivers.base import Driver
@@ -34,12 +36,17 @@ class Stopped(Exception):
     """The operation is no longer ours: superseded, or its lease was lost."""
 
 
+class Leaving(Exception):
+    """This process ends: what it does is given back at a step's boundary."""
+
+
 @dataclass
 class Work:
     """One operation under way in this process."""
 
     order: wire.OrderWire
     stop: threading.Event = field(default_factory=threading.Event)
+    leased_at: float = field(default_factory=time.monotonic)  # when its lease was last known to begin, or earlier
     cursor: int = 0
     steps: list[wire.StepReport] = field(default_factory=list)
 
@@ -52,6 +59,7 @@ class Runner:
         self.drivers = drivers
         self.journal = journal
         self.runner = uuid.uuid4().hex
+        self._leaving = threading.Event()
         self._lock = threading.Lock()
         self._works: dict[str, Work] = {}
         self._gates: dict[str, threading.Lock] = {}
@@ -60,9 +68,12 @@ class Runner:
 
     def run(self, operation_id: str, attempt: int) -> bool:
         """Whether this call won the operation."""
+        if self._leaving.is_set():
+            return False
+        asked_at = time.monotonic()
         answer = self.conductor.take(wire.Take([wire.Bell(operation_id, attempt)], self.runner))
         for order in answer.orders:
-            self._work(Work(order))
+            self._work(Work(order, leased_at=asked_at))
         return bool(answer.orders)
 
     def _work(self, work: Work) -> None:
@@ -75,6 +86,9 @@ class Runner:
             except Stopped:
                 log.info("operation given up", operation=order.operation_id, verb=order.verb)
                 return
+            except Leaving:
+                log.info("operation given back", operation=order.operation_id, verb=order.verb, cursor=work.cursor)
+                report = self._finished(work, "given_back", cursor=work.cursor)
         self._report(report)
 
     @contextmanager
@@ -124,15 +138,14 @@ class Runner:
         except EpochTooOld as problem:
             return self._finished(work, "failed", fault="Another owner has this server.", details=str(problem))
         except Transient as problem:
-            if work.stop.is_set():
-                raise Stopped from problem
+            self._go_on(work)
             if not order.last_attempt:
                 return self._finished(work, "retry", fault=str(problem), details=repr(problem))
             return self._failed(work, driver, done, problem)
         except (DriverError, failpoints.InjectedFailure) as problem:
             return self._failed(work, driver, done, problem)
         except Exception as problem:  # unknown: the same as transient, but told in full to the operator
-            if isinstance(problem, Stopped):
+            if isinstance(problem, Stopped | Leaving):
                 raise
             log.exception("step failed unexpectedly", operation=order.operation_id, verb=order.verb)
             if not order.last_attempt:
@@ -141,13 +154,13 @@ class Runner:
 
     def _step(self, work: Work, step: Step) -> None:
         """One ensure-step between its two crash points."""
-        if work.stop.is_set():
-            raise Stopped
+        self._go_on(work)
         name = f"server.{work.order.verb}.{step.name}"
         start = time.perf_counter()
         try:
             failpoints.point(name + ".before")
-            stepping.run(step, work.stop.is_set)
+            self._go_on(work)  # the process may have slept at this very place
+            stepping.run(step, partial(self._must_end, work))
             failpoints.point(name + ".after")
         except Exception as problem:
             work.steps.append(_said(step, "failed", start, str(problem)))
@@ -155,8 +168,24 @@ class Runner:
         work.steps.append(_said(step, "done", start))
         work.cursor += 1
 
+    @staticmethod
+    def _still_ours(work: Work) -> None:
+        """Raises Stopped. A process that slept past its lease does not wait for the renewer: another may hold it."""
+        if work.stop.is_set() or time.monotonic() - work.leased_at > conf().lease_s:
+            raise Stopped
+
+    def _go_on(self, work: Work) -> None:
+        """Raises Stopped or Leaving when no further step may begin."""
+        self._still_ours(work)
+        if self._leaving.is_set():
+            raise Leaving
+
+    def _must_end(self, work: Work) -> bool:
+        return work.stop.is_set() or self._leaving.is_set()
+
     def _failed(self, work: Work, driver: Driver, done: Sequence[Step], problem: Exception) -> wire.Finished:
-        """Undo in reverse what this attempt may have done, then say why."""
+        """Undo in reverse what this attempt may have done, then say why. Raises Stopped: not what another does now."""
+        self._still_ours(work)
         for step in reversed(done):
             start = time.perf_counter()
             try:
@@ -203,16 +232,22 @@ class Runner:
         if not works:
             return
         held = [wire.Holding(work.order.operation_id, work.order.attempt, work.cursor) for work in works.values()]
-        for lost in self.conductor.renew(wire.Renew(self.runner, held)).lost:
-            if lost in works:
-                works[lost].stop.set()
-
-    def stop_all(self) -> None:
-        with self._lock:
-            for work in self._works.values():
+        asked_at = time.monotonic()
+        lost = set(self.conductor.renew(wire.Renew(self.runner, held)).lost)
+        for operation_id, work in works.items():
+            if operation_id in lost:
                 work.stop.set()
+            else:
+                work.leased_at = asked_at
+
+    # --- the end
+
+    def leave(self) -> None:
+        """Take nothing more, and give back at the next step's boundary what is under way."""
+        self._leaving.set()
 
     def busy(self) -> int:
+        """How many operations are under way."""
         return len(self._works)
 
 

@@ -15,22 +15,28 @@ from computecloud.conf import conf
 from hosts.drivers import registry
 from hosts.drivers.base import Driver
 from hosts.drivers.errors import DriverError, Transient
+from operations.models.operation import host_queue
 from tasks.agent import identity as identities
 from tasks.agent.client import Conductor, ConductorRefused, ConductorUnreachable
 from tasks.agent.journal import Journal
 from tasks.agent.reconcile import Reconciler
 from tasks.agent.runner import Runner
+from tasks.canary import Canary
 from tasks.conductor import wire
 from tasks.pulse import Pulse
 
 log = structlog.get_logger(__name__)
 VERSION = "0.1.0"
+CANARY_TASK = "agent.canary"
 RETRY_S = 1.0
+LOOK_S = 0.05
 SOUND_MISSES = 3
+FRESH_BEATS = 3  # so many intervals ago the conductor answered at the latest, or silence of the broker says nothing
+STALLED = 5  # exit status
 
 
 class Runtime:
-    """Drivers, conductor, runner, and the threads: heartbeat with poll, lease renewal, reconciler."""
+    """Drivers, conductor, runner, and the threads: heartbeat with poll, lease renewal, reconciler, canary."""
 
     def __init__(self, hosts: Sequence[identities.HostIdentity]) -> None:
         self.nonce = uuid.uuid4().hex
@@ -47,10 +53,15 @@ class Runtime:
         self.reconciler = Reconciler(self.conductor, self.drivers, self.journal)
         self.pool = ThreadPoolExecutor(max_workers=conf().host_threads, thread_name_prefix="polled")
         self._misses = dict.fromkeys(self.drivers, 0)
+        self._answered_at = float("-inf")  # when the conductor answered a heartbeat last
+        self._is_leaving = False
+        self.hosts_by_queue = {host_queue(host_id): host_id for host_id in self.drivers}
+        self.canary = Canary([*self.hosts_by_queue], CANARY_TASK, can_judge=self._can_judge)
         self.pulses = [
             Pulse("heartbeat", self.beat, conf().heartbeat_s),
             Pulse("renewer", self.runner.renew, conf().lease_s / 3),
             Pulse("reconciler", self.reconciler.run, conf().reconcile_s),
+            Pulse("canary", self.sing, conf().canary_s),
         ]
 
     def start(self) -> None:
@@ -61,8 +72,8 @@ class Runtime:
         self._register()
         for pulse in self.pulses:
             pulse.start()
-        self.pulses[0].nudge()
-        self.pulses[2].nudge()
+        for pulse in (self.pulses[0], *self.pulses[2:]):
+            pulse.nudge()
 
     def _register(self) -> None:
         while True:
@@ -80,14 +91,16 @@ class Runtime:
     def beat(self) -> None:
         """Heartbeat and poll in one call. A newer twin ends this process: the supervisor decides what runs."""
         beats = [self._beat_of(host_id, driver) for host_id, driver in self.drivers.items()]
+        heard = [self.hosts_by_queue[queue] for queue in self.canary.heard()]
         try:
-            answer = self.conductor.beat(wire.Beat(self.nonce, beats))
+            answer = self.conductor.beat(wire.Beat(self.nonce, beats, heard, self._is_leaving))
         except ConductorUnreachable as problem:
             log.warning("heartbeat not heard", error=str(problem))
             return
         except ConductorRefused as problem:
             log.error("the conductor does not accept this agent any more", error=str(problem))
             os._exit(3)  # threads of running steps must not go on acting for an identity that another process has
+        self._answered_at = time.monotonic()
         for bell in answer.operations:
             self.pool.submit(self._polled, bell)
 
@@ -109,10 +122,41 @@ class Runtime:
         self._misses[host_id] = 0
         return wire.HostBeat(host_id, found.disk_free_gb, found.running_vms)
 
+    # --- the canary
+
+    def sing(self) -> None:
+        """Ring our own queues. When they are silent though all else is well, give back what is under way and end."""
+        stalled = self.canary.sing()
+        if stalled and not self._is_leaving:
+            log.error("the broker's messages do not reach this worker: starting anew", queues=stalled)
+            self.leave()
+            os._exit(STALLED)  # the consumer's own thread hangs: nothing else ends this process
+
+    def _can_judge(self) -> bool:
+        """The conductor answers, and threads are free: a busy pool rightly takes no message from its queues."""
+        is_fresh = time.monotonic() - self._answered_at < FRESH_BEATS * conf().heartbeat_s
+        return is_fresh and self.runner.busy() < conf().host_threads
+
+    # --- the end
+
+    def leave(self) -> None:
+        """Drain: no new work, the scheduler is told, open operations are given back at their next step's boundary.
+
+        Returns when nothing is under way, or when ``drain_s`` are over; then the conductor returns what is left as
+        soon as the next process registers.
+        """
+        self._is_leaving = True
+        self.runner.leave()
+        self.pulses[0].nudge()
+        until = time.monotonic() + conf().drain_s
+        while self.runner.busy() and time.monotonic() < until:
+            time.sleep(LOOK_S)
+        log.info("this worker leaves", unfinished=self.runner.busy())
+
     def stop(self) -> None:
+        """After ``leave``: threads end, drivers let go."""
         for pulse in self.pulses:
             pulse.stop()
-        self.runner.stop_all()
         self.pool.shutdown(wait=False, cancel_futures=True)
         for driver in self.drivers.values():
             driver.close()
@@ -137,8 +181,17 @@ def start() -> Runtime:
     return _runtime
 
 
+def leave() -> None:
+    """Drain. A step that will not end does not keep the process, nor does a conductor that never answered."""
+    if _runtime is not None:
+        _runtime.leave()
+    if _runtime is None or _runtime.runner.busy():
+        os._exit(0)
+
+
 def stop() -> None:
     global _runtime
     if _runtime is not None:
+        _runtime.leave()
         _runtime.stop()
         _runtime = None

@@ -29,7 +29,7 @@ def register(agent_id: str, asked: wire.Register) -> None:
 
 def _return_work(host_ids: list[str]) -> int:
     """What a former process of these hosts held need not wait for its lease: it is gone, or fenced by attempt."""
-    held = Operation.objects.filter(host_id__in=host_ids, state=State.RUNNING, attempt__lt=conf().max_attempts)
+    held = Operation.objects.filter(host_id__in=host_ids, state=State.RUNNING).may_try_again(conf().max_attempts)
     return held.update(state=State.PENDING, runner="", lease_until=None, updated_at=Now(), rung_at=None)
 
 
@@ -39,6 +39,7 @@ def _update_host(report: wire.HostReport, version: str) -> None:
         lease_epoch=F("lease_epoch") + 1,
         lease_expires_at=later(conf().host_down_after_s),
         last_seen_at=Now(),
+        is_draining=False,
         agent_version=version,
         arch=found.arch,
         machine_types=list(found.machine_types),
@@ -76,10 +77,14 @@ def beat(agent_id: str, asked: wire.Beat) -> wire.BeatAnswer:
         raise door.StaleAgent
     sound = [host.id for host in asked.hosts if host.is_sound]
     Host.objects.filter(id__in=sound).update(lease_expires_at=later(conf().host_down_after_s), last_seen_at=Now())
+    if asked.heard:
+        Host.objects.filter(id__in=asked.heard).update(consumer_seen_at=Now())
+    if asked.is_leaving:
+        Host.objects.filter(id__in=sound, is_draining=False).update(is_draining=True, changed_at=Now())
     if len(asked.hosts) == 1:
         host = asked.hosts[0]
         Host.objects.filter(id=host.id).update(disk_free_gb=host.disk_free_gb, running_vms=host.running_vms)
-    return wire.BeatAnswer(_waiting(sound) if asked.poll else [])
+    return wire.BeatAnswer([] if asked.is_leaving else _waiting(sound))
 
 
 def _waiting(host_ids: list[str]) -> list[wire.Bell]:

@@ -35,8 +35,8 @@ class PresenceViewSet(ConductorViewSet):
 
     def beat(self, request: Any) -> HttpResponse:
         asked = self.read(request, wire.Beat)
-        for host in asked.hosts:
-            self.own(host.id)
+        for host_id in {*(host.id for host in asked.hosts), *asked.heard}:
+            self.own(host_id)
         return _answer(presence.beat(self.agent_id, asked))
 
 

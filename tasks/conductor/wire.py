@@ -34,9 +34,12 @@ class HostBeat(msgspec.Struct, frozen=True):
 
 
 class Beat(msgspec.Struct, frozen=True):
+    """``heard``: hosts whose queues were heard since the last beat. ``is_leaving``: the process ends, polls no more."""
+
     nonce: str
     hosts: list[HostBeat]
-    poll: bool = True
+    heard: list[str] = []
+    is_leaving: bool = False
 
 
 class Bell(msgspec.Struct, frozen=True):
@@ -103,13 +106,14 @@ class RenewAnswer(msgspec.Struct, frozen=True):
 class Finished(msgspec.Struct, frozen=True):
     id: str
     attempt: int
-    outcome: str  # done | failed | retry
+    outcome: str  # done | failed | retry | given_back (the worker leaves)
     steps: list[StepReport] = []
     power: int | None = None
     code: int = 500
     fault: str = ""
     details: str = ""
     result: dict[str, Any] | None = None
+    cursor: int = 0
 
 
 class Finish(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
 from computecloud.conf import conf
@@ -12,7 +13,7 @@ from instances.actions.base import Report
 from instances.actions.registry import ACTIONS
 from instances.models import Instance
 from instances.spec import guest_spec
-from operations import sql
+from operations import bell, sql
 from operations.models import Operation, Step
 from operations.models.operation import State, host_queue, later
 from tasks.conductor import wire
@@ -24,9 +25,9 @@ BACK_OFF_S = (1.0, 5.0, 15.0)
 def take(asked: wire.Take, hosts: frozenset[str]) -> wire.TakeAnswer:
     """Orders for those operations that this runner won."""
     orders = []
-    for bell in asked.operations:
-        operation = sql.find(Operation, bell.id)
-        if operation is None or operation.host_id not in hosts or operation.attempt != bell.attempt:
+    for rung in asked.operations:
+        operation = sql.find(Operation, rung.id)
+        if operation is None or operation.host_id not in hosts or operation.attempt != rung.attempt:
             continue
         order = _take_one(operation, asked.runner)
         if order is not None:
@@ -58,7 +59,7 @@ def _take_one(operation: Operation, runner: str) -> wire.OrderWire | None:
         host_id=operation.host_id or "",
         epoch=operation.epoch,
         exclusive=operation.exclusive,
-        last_attempt=operation.attempt + 1 >= conf().max_attempts,
+        last_attempt=operation.crashes + 1 >= conf().max_attempts,
         deadline_s=max((operation.deadline_at - utcnow()).total_seconds(), 1.0),
         args=operation.args,
         spec=guest_spec(instance, operation) if action.with_spec else None,
@@ -88,7 +89,9 @@ def _finish_one(report: wire.Finished, runner: str, hosts: frozenset[str]) -> bo
         if operation is None or not _holds(operation, report, runner, hosts):
             return False
         _note_steps(operation, report)
-        if report.outcome == "retry" and operation.attempt < conf().max_attempts:
+        if report.outcome == "given_back":
+            return _give_back(operation, report)
+        if report.outcome == "retry" and operation.crashes < conf().max_attempts:
             return _try_again(operation, report)
         instance = sql.find(Instance, operation.subject_id)
         if instance is None or instance.owner_epoch != operation.epoch:
@@ -121,9 +124,26 @@ def _note_steps(operation: Operation, report: wire.Finished) -> None:
         sql.insert(row)
 
 
+def _give_back(operation: Operation, report: wire.Finished) -> bool:
+    """A leaving worker stopped at a step's boundary: pending for the one that follows; no crash is counted."""
+    mine = Operation.objects.filter(id=operation.id, state=State.RUNNING, attempt=operation.attempt)
+    given = mine.update(
+        state=State.PENDING,
+        runner="",
+        lease_until=None,
+        cursor=report.cursor,
+        handovers=F("handovers") + 1,
+        rung_at=None,
+        updated_at=Now(),
+    )
+    if given:
+        bell.ring_on_commit(operation)
+    return bool(given)
+
+
 def _try_again(operation: Operation, report: wire.Finished) -> bool:
     """Pending again, not before a while; the relay rings when it is due."""
-    pause = BACK_OFF_S[min(operation.attempt, len(BACK_OFF_S)) - 1]
+    pause = BACK_OFF_S[min(operation.crashes, len(BACK_OFF_S)) - 1]
     log.info("operation will be tried again", operation=operation.id, fault=report.fault, pause_s=pause)
     return bool(
         Operation.objects.filter(id=operation.id, state=State.RUNNING, attempt=operation.attempt).update(

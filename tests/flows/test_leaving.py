@@ -1,0 +1,174 @@
+"""A worker that is told to end hands over what it does; one that hears nothing any more starts anew."""
+
+from __future__ import annotations
+
+import pytest
+
+from computecloud.core import failpoints
+from hosts.models import Host
+from instances.actions.power import Stop
+from instances.models import Instance
+from operations import bell
+from operations.models import Consumer, Operation
+from scheduling import service
+from tasks import canary, control
+from tasks.conductor import presence, wire
+from tests.flows.conftest import Member
+from tests.support.stage import Stage
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def leave_at(stage: Stage, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker is told to end just as it passes a crash point."""
+
+    def point(reached: str, *_scope: str) -> None:
+        if reached == name:
+            stage.runner.leave()
+
+    monkeypatch.setattr(failpoints, "point", point)
+
+
+def test_an_operation_is_given_back_at_a_steps_boundary_and_goes_on(
+    stage: Stage, member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [server] = member.creates()
+    leave_at(stage, "server.create.plug_ports.after", monkeypatch)
+    stage.ring(Operation.objects.get())
+    stage.ring(Operation.objects.get())
+
+    operation = Operation.objects.get()
+    assert (operation.state, operation.runner, operation.lease_until) == ("pending", "", None)
+    assert (operation.cursor, operation.handovers, operation.crashes) == (4, 1, 0)
+    assert [step.name for step in operation.steps.all()] == ["fetch_images", "make_disks", "config_drive", "plug_ports"]
+
+    stage.ring(operation)
+    assert Operation.objects.get().state == "pending", "a leaving worker takes nothing more"
+
+    monkeypatch.undo()
+    stage.start_agent()
+    stage.settle()
+    server.refresh_from_db()
+    assert server.status == "ACTIVE"
+    stage.assert_balanced()
+
+
+def test_rolling_restarts_are_no_crashes(stage: Stage, member: Member, monkeypatch: pytest.MonkeyPatch) -> None:
+    [server] = member.creates()
+    stage.ring(Operation.objects.get())
+    for _ in range(5):
+        leave_at(stage, "server.create.define.before", monkeypatch)
+        stage.ring(Operation.objects.get())
+        monkeypatch.undo()
+        stage.start_agent()
+    assert (Operation.objects.get().attempt, Operation.objects.get().handovers) == (5, 5)
+    control.end_hopeless()
+    stage.settle()
+    server.refresh_from_db()
+    assert server.status == "ACTIVE"
+    stage.assert_balanced()
+
+
+def test_nothing_new_is_placed_on_a_host_whose_worker_leaves(stage: Stage, member: Member) -> None:
+    leaving, staying = stage.hosts
+    beats = [wire.HostBeat(host.id) for host in stage.hosts]
+    presence.beat(stage.agent.id, wire.Beat(stage.nonce, beats[:1], is_leaving=True))
+    service.TABLE.forget()
+    assert Host.objects.get(id=leaving.id).is_draining
+    servers = member.creates(count=3)
+    stage.settle()
+    assert {Instance.objects.get(id=one.id).host_id for one in servers} == {staying.id}
+
+    stage.start_agent()
+    assert not Host.objects.filter(is_draining=True).exists()
+
+
+def test_a_long_wait_for_a_guest_ends_when_the_worker_leaves(
+    stage: Stage, member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``stop`` asks a guest for up to a minute; a driver's waits ask whether they must end."""
+    from hosts.drivers import steps
+
+    [server] = member.creates()
+    stage.settle()
+    server.refresh_from_db()
+    Stop.request(member.actor, server)
+
+    def wait_long(*_arguments: object, **_more: object) -> None:
+        stage.runner.leave()
+        steps.check()
+        raise AssertionError("the wait was not told to end")
+
+    monkeypatch.setattr(stage.drivers[server.host_id or ""], "_shut_down", wait_long)
+    stage.ring(Operation.objects.get(verb="stop"))
+    assert Operation.objects.get(verb="stop").state == "pending"
+    monkeypatch.undo()
+    stage.start_agent()
+    stage.settle()
+    server.refresh_from_db()
+    assert server.status == "SHUTOFF"
+    stage.assert_balanced()
+
+
+# --- the canary
+
+
+class Broker:
+    """Takes messages, or not; hands them to nobody."""
+
+    is_there = True
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        monkeypatch.setattr(bell, "ring", lambda *_words, **_more: self.is_there)
+        monkeypatch.setattr(canary.time, "monotonic", lambda: self.now)
+
+
+@pytest.fixture
+def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
+    return Broker(monkeypatch)
+
+
+def test_a_consumer_that_hears_nothing_is_stalled(broker: Broker) -> None:
+    one = canary.Canary(["host.a", "host.b"], "agent.canary", can_judge=lambda: True)
+    for broker.now in (0, 30, 60):
+        assert one.sing() == []
+        one.hear("host.a")
+    broker.now = 90
+    assert one.sing() == ["host.b"]
+    assert one.heard() == ["host.a"]
+    assert one.heard() == []
+
+
+def test_silence_of_a_broker_that_is_away_or_forgets_is_no_stall(broker: Broker) -> None:
+    one = canary.Canary(["q"], "agent.canary", can_judge=lambda: True)
+    one.sing()
+    broker.is_there = False
+    for broker.now in (30, 60, 90, 120):
+        assert one.sing() == []
+    broker.is_there, broker.now = True, 150
+    assert one.sing() == []
+    broker.now = 200
+    assert one.sing() == []
+    one.hear("q")
+    broker.now = 300
+    assert one.sing() == []
+
+
+def test_a_busy_pool_or_a_conductor_that_is_away_is_no_stall(broker: Broker) -> None:
+    able = False
+    one = canary.Canary(["q"], "agent.canary", can_judge=lambda: able)
+    for broker.now in (0, 30, 60, 90, 120):
+        assert one.sing() == []
+    able = True
+    broker.now = 150
+    assert one.sing() == [], "it counts from the last time that silence said nothing"
+
+
+def test_what_was_heard_is_written_down(stage: Stage) -> None:
+    first, second = stage.hosts
+    presence.beat(stage.agent.id, wire.Beat(stage.nonce, [wire.HostBeat(first.id)], heard=[second.id]))
+    assert [host.consumer_seen_at is not None for host in Host.objects.order_by("number")] == [False, True]
+    control.canary("control")
+    control.canary("control")
+    assert Consumer.objects.get().queue == "control"

@@ -10,13 +10,16 @@ from xdist.remote import Producer  # type: ignore[import-untyped]
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 ALONE = ("tests/real/", "tests/faults/", "tests/drivers/test_deploy_processes.py")
+ONE_CLOUD = "tests/attack/"
 
 
 class OneAtATime(LoadScopeScheduling):  # type: ignore[misc]
-    """Everything below ALONE is one piece of work."""
+    """Everything below ALONE is one piece of work, and what shares a running cloud is another."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.split("::", 1)[0]
+        if path.startswith(ONE_CLOUD):
+            return ONE_CLOUD
         return "alone" if path.startswith(ALONE) else path
 
 

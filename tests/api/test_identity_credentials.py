@@ -65,6 +65,7 @@ def test_only_some_of_the_roles_and_never_more(world: World) -> None:
     assert make(ann, world.ann.id, name="more", roles=[{"name": "admin"}]).status_code == 404
 
 
+@pytest.mark.row("S36")
 def test_it_goes_nowhere_else(world: World) -> None:
     ann = world.person("ann", "red")
     row = make(ann, world.ann.id).json()["application_credential"]
@@ -75,6 +76,7 @@ def test_it_goes_nowhere_else(world: World) -> None:
     assert world.anonymous.post(TOKENS, {"auth": {"identity": identity}}).status_code == 403
 
 
+@pytest.mark.row("S36")
 def test_a_restricted_one_makes_no_others(world: World) -> None:
     ann = world.person("ann", "red")
     row = make(ann, world.ann.id).json()["application_credential"]
@@ -123,6 +125,7 @@ def test_access_rules_are_refused_clearly(world: World) -> None:
     assert answer.status_code == 400 and "not offered" in answer.json()["error"]["message"]
 
 
+@pytest.mark.row("S39")
 def test_there_is_a_limit_per_user(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(credentials, "MOST_PER_USER", 1)
     ann = world.person("ann", "red")

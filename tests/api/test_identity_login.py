@@ -76,6 +76,7 @@ def test_domain_and_system_scopes(world: World) -> None:
     assert world.log_in("ann", {"domain": {"id": "default"}}).status_code == 401
 
 
+@pytest.mark.row("S45")
 def test_every_refusal_is_the_same(world: World) -> None:
     User.objects.filter(name="bob").update(enabled=False)
     refusals = [
@@ -96,6 +97,7 @@ def test_every_refusal_is_the_same(world: World) -> None:
     }
 
 
+@pytest.mark.row("S45")
 def test_unknown_and_wrong_do_the_same_work(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     judged: list[str | None] = []
     real = login.fits
@@ -105,6 +107,7 @@ def test_unknown_and_wrong_do_the_same_work(world: World, monkeypatch: pytest.Mo
     assert len(judged) == 2 and judged[0] is not None and judged[1] is None
 
 
+@pytest.mark.row("S45")
 def test_a_guessed_account_is_locked_and_looks_as_before(world: World) -> None:
     for _ in range(6):
         assert world.log_in("ann", password="wrong").status_code == 401
@@ -157,6 +160,7 @@ def test_a_body_of_another_shape_is_400(world: World, change: dict[str, Any]) ->
     assert answer.status_code == 400 and answer.json()["error"]["title"] == "Bad Request"
 
 
+@pytest.mark.row("S46")
 def test_a_megabyte_of_password_is_refused_before_any_hash(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(login, "fits", lambda *_: pytest.fail("hashed"))
     assert world.log_in("ann", password="x" * 129).status_code == 400
@@ -171,16 +175,19 @@ def test_error_texts_do_not_repeat_what_was_sent(world: World) -> None:
     assert "my-real-secret" not in long.content.decode()
 
 
+@pytest.mark.row("S46")
 def test_passwords_rest_as_argon2(world: World) -> None:
     assert world.ann.password.startswith("argon2$argon2id$")
 
 
+@pytest.mark.row("S43")
 def test_headers_that_claim_an_identity_are_not_believed(world: World) -> None:
     claims = {"X-Roles": "admin", "X-User-Id": world.ann.id, "X-Is-Admin-Project": "True", "Remote-User": "admin"}
     assert world.anonymous.get("/identity/v3/users", headers=claims).status_code == 401
     assert world.person("ann", "red").get("/identity/v3/users", headers=claims).status_code == 403
 
 
+@pytest.mark.row("S44")
 def test_rescoping_keeps_the_first_expiry_and_the_chain(world: World) -> None:
     first = world.log_in("ann")
     identity = {"methods": ["token"], "token": {"id": first.headers["X-Subject-Token"]}}

@@ -44,6 +44,7 @@ ENDS: dict[str, Callable[[World, Person], Any]] = {
 }
 
 
+@pytest.mark.row("S44")
 @pytest.mark.parametrize("what", ENDS)
 def test_it_ends_at_once(world: World, what: str) -> None:
     ann, admin = world.person("ann", "red"), world.admin
@@ -53,6 +54,7 @@ def test_it_ends_at_once(world: World, what: str) -> None:
     assert admin.get(TOKENS, headers={"X-Subject-Token": str(ann.token)}).status_code == 404
 
 
+@pytest.mark.row("S44")
 def test_a_disabled_domain_ends_its_users_and_its_projects_tokens(world: World) -> None:
     domain, dora, _ = world.second_domain()
     admin = world.admin
@@ -63,6 +65,7 @@ def test_a_disabled_domain_ends_its_users_and_its_projects_tokens(world: World) 
     assert world.log_in(dora.name, domain=domain.id).status_code == 401
 
 
+@pytest.mark.row("S44")
 def test_elsewhere_it_ends_within_the_caches_life(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another process changes the rows: nothing tells this one, but nothing is remembered for long either."""
     now = [1000.0]
@@ -74,6 +77,7 @@ def test_elsewhere_it_ends_within_the_caches_life(world: World, monkeypatch: pyt
     assert ann.get(MINE).status_code == 401
 
 
+@pytest.mark.row("S44")
 def test_a_deleted_users_token_is_not_revived_by_a_namesake(world: World) -> None:
     ann, admin = world.person("ann", "red"), world.admin
     admin.delete(f"/identity/v3/users/{world.ann.id}")
@@ -82,6 +86,7 @@ def test_a_deleted_users_token_is_not_revived_by_a_namesake(world: World) -> Non
     assert ann.get(MINE).status_code == 401
 
 
+@pytest.mark.row("S44")
 def test_roles_follow_while_the_token_lives(world: World) -> None:
     ann, admin = world.person("ann", "red"), world.admin
     other = world.role("manager")
@@ -91,6 +96,7 @@ def test_roles_follow_while_the_token_lives(world: World) -> None:
     assert facade.authenticate(str(ann.token)).roles == {"member", "reader"}
 
 
+@pytest.mark.row("S44")
 def test_what_a_group_gave_goes_with_the_group(world: World) -> None:
     admin = world.admin
     group = admin.post("/identity/v3/groups", {"group": {"name": "helpers"}}).json()["group"]["id"]
@@ -106,6 +112,7 @@ def test_what_a_group_gave_goes_with_the_group(world: World) -> None:
     assert again.get(MINE).status_code == 401
 
 
+@pytest.mark.row("S44")
 def test_a_password_changed_during_login_wins(world: World) -> None:
     """The token is bound to the password that was read, so a login that raced a change gives nothing."""
     ann = User.objects.select_related("domain").get(name="ann")

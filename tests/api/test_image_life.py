@@ -90,6 +90,7 @@ def test_quota_is_charged_for_images_and_bytes_and_given_back(cloud: Cloud, imag
     assert cloud.as_member.delete(f"{V2}/{made['id']}").status_code == 404
 
 
+@pytest.mark.row("S11")
 def test_over_quota_is_refused_before_anything_is_written(cloud: Cloud, image_store: Path) -> None:
     QuotaGate.objects.create(project_id=PROJECT_A, resource="images", limit=2)
     QuotaGate.objects.create(project_id=PROJECT_A, resource="image_bytes", limit=len(CONTENT) + 10)
@@ -103,6 +104,7 @@ def test_over_quota_is_refused_before_anything_is_written(cloud: Cloud, image_st
     assert len(list(image_store.iterdir())) == 1
 
 
+@pytest.mark.row("S11")
 def test_an_upload_may_not_be_larger_than_the_site_allows(
     cloud: Cloud, image_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +143,7 @@ def test_refused_content_kills_the_image_and_leaves_no_bytes(
     assert cloud.as_member.delete(f"{V2}/{made['id']}").status_code == 204
 
 
+@pytest.mark.row("S13")
 def test_the_bytes_of_an_active_image_never_change(cloud: Cloud) -> None:
     made = make(cloud.as_member)
     fill(cloud.as_member, made["id"])
@@ -155,6 +158,7 @@ def test_the_bytes_of_an_active_image_never_change(cloud: Cloud) -> None:
     assert cloud.as_member.get(f"{V2}/{made['id']}").json() == before
 
 
+@pytest.mark.row("S08")
 def test_nobody_names_a_place_or_an_id_that_is_a_path(cloud: Cloud) -> None:
     assert cloud.as_member.post(V2, {"name": "../../x", "id": "../../../p"}).status_code == 400
     assert make(cloud.as_member, name="../../x")["name"] == "../../x"

@@ -67,6 +67,7 @@ def test_a_broken_connection_leaves_the_image_queued_and_nothing_on_the_disk(clo
     assert cloud.as_member.get(f"{V2}/{image['id']}").json()["status"] == "active"
 
 
+@pytest.mark.row("S11")
 def test_deleting_while_uploading_ends_the_upload_and_returns_bytes_and_quota(
     cloud: Cloud, image_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,6 +91,7 @@ def test_deleting_while_uploading_ends_the_upload_and_returns_bytes_and_quota(
     assert left_over(image_store) == []
 
 
+@pytest.mark.row("S11")
 def test_deleting_after_the_last_byte_but_before_active_leaves_nothing(
     cloud: Cloud, image_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,6 +164,7 @@ def test_stray_files_go_after_an_hour_and_nothing_else_does(cloud: Cloud, image_
     assert left_over(image_store) == sorted([kept["id"], "README"])
 
 
+@pytest.mark.row("S08")
 def test_links_in_the_store_are_not_followed(cloud: Cloud, image_store: Path, tmp_path: Path) -> None:
     image = make(cloud.as_member, disk_format="raw")
     upload(image["id"], iter([b"secret"]))

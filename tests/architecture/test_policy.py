@@ -50,6 +50,7 @@ def part_of(part: ast.expr, constants: dict[str, Any]) -> str:
     return re.escape(value) if isinstance(value, str) else ANY
 
 
+@pytest.mark.row("S36")
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
 def test_every_way_in_has_a_rule_of_the_table(route: Route) -> None:
     for verb, name, rule in rules_of(route):

@@ -6,6 +6,8 @@ import ast
 import sys
 from pathlib import Path
 
+import pytest
+
 from computecloud.core.command import run
 from tests.architecture.source import PACKAGES, ROOT, calls, name_of, place, sources
 
@@ -28,6 +30,7 @@ REQUEST_WORDS = {"GET", "POST", "data", "body", "query_params", "params", "lists
 SQL_CALLS = {"execute", "executemany", "raw", "RawSQL", "extra"}
 
 
+@pytest.mark.row("S28")
 def test_only_the_wrapper_starts_processes() -> None:
     found = []
     for path, tree in sources().items():
@@ -53,6 +56,7 @@ def test_only_the_wrapper_starts_processes() -> None:
     assert found == []
 
 
+@pytest.mark.row("S28")
 def test_no_command_goes_through_a_shell() -> None:
     shells = [
         place(path, call)
@@ -63,6 +67,7 @@ def test_no_command_goes_through_a_shell() -> None:
     assert shells == []
 
 
+@pytest.mark.row("S29")
 def test_no_request_key_becomes_an_orm_keyword() -> None:
     """S29: ``filter(**request.GET)`` lets ``?project__user__password__startswith=`` read the database."""
     found = []
@@ -78,6 +83,7 @@ def test_no_request_key_becomes_an_orm_keyword() -> None:
     assert found == []
 
 
+@pytest.mark.row("S29")
 def test_starred_filters_are_those_that_were_reviewed() -> None:
     found = {
         str(path)
@@ -100,6 +106,7 @@ def test_no_sql_is_made_of_text() -> None:
     assert found == []
 
 
+@pytest.mark.row("S52")
 def test_nothing_is_unpickled_or_evaluated() -> None:
     forbidden = {"eval", "exec", "pickle", "marshal", "shelve", "yaml"}
     found = []

@@ -255,6 +255,7 @@ class Unreadable:
     readline = read
 
 
+@pytest.mark.row("S30")
 @pytest.mark.parametrize("service", SERVICES)
 def test_s30_a_body_of_fifty_megabytes_is_refused_unread(tenant: Tenant, service: str) -> None:
     path = {"identity": "/identity/v3/users", "image": "/image/v2/images", "network": "/network/v2.0/networks"}.get(
@@ -267,6 +268,7 @@ def test_s30_a_body_of_fifty_megabytes_is_refused_unread(tenant: Tenant, service
     assert_sane(answer, service, path)
 
 
+@pytest.mark.row("S30")
 def test_s30_the_caps_hold(tenant: Tenant) -> None:
     servers, person = "/compute/v2.1/servers", tenant.cloud.as_member
 

@@ -1,4 +1,4 @@
-"""The reliability list and its tests agree: docs/reference/rows.md is current, no row's test can be skipped."""
+"""The reliability list and its tests agree: docs/reference/rows.md is current, no row's test is skipped."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.rows import PAGE, TITLES, page, shown
+from tests.support.rows import PAGE, TESTS, TITLES, page, shown
 
+pytest_plugins = ["pytester"]
 OPEN_ARE_TOLD = True
 """While rows are still being written: those without a test stand in the page as open."""
 
@@ -22,8 +23,17 @@ def test_every_row_is_shown() -> None:
     assert OPEN_ARE_TOLD or not set(TITLES) - named, "rows without a test"
 
 
-def test_no_test_of_a_row_can_be_skipped() -> None:
-    assert [one.test for one in shown() if one.can_be_skipped] == []
+def test_no_test_of_a_row_is_skipped() -> None:
+    assert [one.test for one in shown() if one.is_skipped] == []
+
+
+def test_a_row_that_is_skipped_when_it_runs_has_failed(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest((TESTS / "conftest.py").read_text())
+    pytester.makepyfile(
+        "import pytest\n@pytest.mark.row('S33')\ndef test_a(): pytest.skip('no')\ndef test_b(): pytest.skip('no')"
+    )
+    pytester.makeini("[pytest]\nmarkers = row(*ids): x\n")
+    pytester.runpytest("-p", "no:randomly", "-p", "no:django", "-p", "no:xdist").assert_outcomes(failed=1, skipped=1)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +49,8 @@ def test_no_test_of_a_row_can_be_skipped() -> None:
             False,
         ),
         ('import pytest\n@pytest.mark.row("S1")\n@pytest.mark.skip\ndef test_a(): pass', ["S1"], True),
-        ('import pytest\n@pytest.mark.row("S1")\ndef test_a():\n    pytest.importorskip("x")', ["S1"], True),
+        ('import pytest\n@pytest.mark.row("S1")\n@pytest.mark.skipif(True)\ndef test_a(): pass', ["S1"], False),
+        ('import pytest\npytest.importorskip("x")\n@pytest.mark.row("S1")\ndef test_a(): pass', ["S1"], True),
         ('import pytest\n@pytest.mark.row("S1")\ndef helper(): pass', [], False),
     ],
 )
@@ -47,4 +58,4 @@ def test_marks_are_read_wherever_they_may_stand(tmp_path: Path, text: str, rows:
     (tmp_path / "test_it.py").write_text(text)
     found = shown(tmp_path)
     assert [one.row for one in found] == rows
-    assert all(one.can_be_skipped is skipped for one in found)
+    assert all(one.is_skipped is skipped for one in found)

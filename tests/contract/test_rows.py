@@ -42,6 +42,7 @@ def rows_of_every_table() -> dict[str, int]:
 # --- S24: a secret that is none
 
 
+@pytest.mark.row("S24")
 @pytest.mark.parametrize("key", ["", "short", "x" * 31])
 @pytest.mark.parametrize("role", ["cloud", "conductor"])
 def test_s24_nothing_starts_with_an_empty_or_short_secret(monkeypatch: Any, key: str, role: str) -> None:
@@ -51,12 +52,14 @@ def test_s24_nothing_starts_with_an_empty_or_short_secret(monkeypatch: Any, key:
         settings.conf.__wrapped__()
 
 
+@pytest.mark.row("S24")
 def test_s24_an_older_secret_may_not_be_short_either(monkeypatch: Any) -> None:
     monkeypatch.setenv("COMPUTECLOUD_PREVIOUS_SECRET_KEYS", '["old"]')
     with pytest.raises(settings.ConfigurationError, match="secret_key"):
         settings.conf.__wrapped__()
 
 
+@pytest.mark.row("S24")
 def test_s24_an_agent_without_a_secret_is_nobody(db: None) -> None:
     from tests.support.machines import make_host
 
@@ -77,8 +80,8 @@ def test_s24_an_agent_without_a_secret_is_nobody(db: None) -> None:
 # --- S26: markup in a name
 
 
+@pytest.mark.row("S26")
 def test_s26_a_name_with_markup_is_a_name_and_nothing_else(tenant: Tenant) -> None:
-    pytest.importorskip("libvirt")
     from hosts.drivers.libvirt import domain_xml
     from hosts.drivers.libvirt.domain_xml import Platform, Wiring
     from instances.spec import guest_spec
@@ -101,9 +104,9 @@ def test_s26_a_name_with_markup_is_a_name_and_nothing_else(tenant: Tenant) -> No
     assert wild.findtext("name", "").startswith("instance-")
 
 
+@pytest.mark.row("S26")
 @pytest.mark.parametrize("code", ["\\u0000", "\\u0001", "\\u001b", "\\ufffe", "\\ud800"])
 def test_s26_what_xml_cannot_hold_is_refused_at_the_door_or_cleaned(tenant: Tenant, code: str) -> None:
-    pytest.importorskip("libvirt")
     from hosts.drivers.libvirt import domain_xml
     from hosts.drivers.libvirt.domain_xml import Platform, Wiring
     from tests.drivers import build
@@ -127,6 +130,7 @@ NOSY = (
 )
 
 
+@pytest.mark.row("S29")
 @pytest.mark.parametrize("person", ["as_member", "as_admin"])
 def test_s29_filters_and_sort_keys_come_from_a_list(tenant: Tenant, person: str) -> None:
     """Refused, or ignored: then the answer is that of the plain list, by the same statements."""
@@ -153,6 +157,7 @@ def test_s29_filters_and_sort_keys_come_from_a_list(tenant: Tenant, person: str)
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.row("S29")
 def test_s29_an_image_is_found_by_a_property_however_it_is_called(tenant: Tenant) -> None:
     for name in ("id__in", "user__password", "owner__gte", "properties__key", "0"):
         made = tenant.cloud.as_member.post(IMAGES, {"name": "x", name: "secret"}).json()
@@ -174,6 +179,7 @@ def kept(answer: Any) -> Any:
 # --- S31: nothing a caller names costs without bound
 
 
+@pytest.mark.row("S31")
 def test_s31_a_page_holds_a_thousand_at_most(cloud: Cloud) -> None:
     Flavor.objects.bulk_create(Flavor(id=f"f{n}", name=f"f{n}", vcpus=1, ram_mb=64) for n in range(1001))
     for path in ("/compute/v2.1/flavors", "/compute/v2.1/flavors/detail"):
@@ -181,6 +187,7 @@ def test_s31_a_page_holds_a_thousand_at_most(cloud: Cloud) -> None:
         assert len(cloud.as_member.get(path).json()["flavors"]) == 1000
 
 
+@pytest.mark.row("S31")
 @pytest.mark.parametrize(
     "pattern", ["(a%2B)%2B%24", "(a|a)*b", "((a*)*)*%24", "(%3F=a)a*a*a*a*a*a*b", "a{1,9999}b", "(.*)(.*)(.*)x"]
 )
@@ -196,6 +203,7 @@ def test_s31_a_pattern_cannot_hold_a_worker(cloud: Cloud, pattern: str) -> None:
     assert time.monotonic() - started < 10, "1 s for each at most"
 
 
+@pytest.mark.row("S31")
 def test_s31_unknown_paths_leave_nothing_behind(db: None) -> None:
     services = ("compute/v2.1", "identity/v3", "image/v2", "network/v2.0", "placement", "api/v1", "x")
     # without Django's test client, which itself keeps something of each request
@@ -223,6 +231,7 @@ def test_s31_unknown_paths_leave_nothing_behind(db: None) -> None:
 # --- S32: who is nobody leaves nothing
 
 
+@pytest.mark.row("S32")
 def test_s32_anonymous_requests_make_no_rows(tenant: Tenant) -> None:
     nobody = tenant.cloud.anonymous
     before = rows_of_every_table()
@@ -241,6 +250,7 @@ def test_s32_anonymous_requests_make_no_rows(tenant: Tenant) -> None:
     assert grown == {}
 
 
+@pytest.mark.row("S32")
 def test_s32_a_logged_value_has_a_longest_form() -> None:
     from computecloud.core import logs
 
@@ -287,6 +297,7 @@ READ_ONLY: tuple[tuple[str, str, tuple[str, str], dict[str, Any]], ...] = (
 )  # fmt: skip
 
 
+@pytest.mark.row("S37")
 @pytest.mark.parametrize(("verb", "path", "place", "body"), READ_ONLY, ids=lambda one: str(one)[:60])
 def test_s37_an_attribute_that_is_not_yours_is_refused(
     tenant: Tenant, verb: str, path: str, place: tuple[str, str], body: dict[str, Any]
@@ -299,6 +310,7 @@ def test_s37_an_attribute_that_is_not_yours_is_refused(
     assert admin.get(path).json() == before
 
 
+@pytest.mark.row("S37")
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -331,6 +343,7 @@ FORGED = {
 }  # fmt: skip
 
 
+@pytest.mark.row("S43")
 def test_s43_headers_but_the_token_are_not_believed(tenant: Tenant) -> None:
     cloud = tenant.cloud
     for path in (
@@ -354,6 +367,7 @@ def test_s43_headers_but_the_token_are_not_believed(tenant: Tenant) -> None:
 ADMIN = {"name": "admin", "domain": {"id": "default"}}
 
 
+@pytest.mark.row("S47")
 @pytest.mark.parametrize(
     "identity",
     [
@@ -383,6 +397,7 @@ def test_s47_no_step_of_a_login_can_be_left_out(db: None, identity: Any) -> None
     assert "X-Subject-Token" not in answer.headers
 
 
+@pytest.mark.row("S47")
 @pytest.mark.parametrize("extra", ["tfa-challenge", "is_admin", "roles", "user_id", "trust", "skip"])
 def test_s47_an_unknown_word_is_refused_even_with_the_right_password(db: None, extra: str) -> None:
     world = World()

@@ -89,12 +89,14 @@ def holders(*more: str) -> set[str]:
     return {where for where, text in stored() if told(text) or any(one in text for one in more)}
 
 
+@pytest.mark.row("S51")
 def test_s51_the_log_that_this_file_reads_does_hear(log: StringIO, db: None) -> None:
     structlog.get_logger("tests").warning("heard", path="/x", password=MARKER, note="kept")
     logging.getLogger("tests").warning("heard too: %s", "plain")
     assert "heard too" in log.getvalue() and "kept" in log.getvalue() and not told(log.getvalue())
 
 
+@pytest.mark.row("S51")
 def test_s51_a_servers_password_and_user_data(
     tenant: Tenant, log: StringIO, monkeypatch: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
@@ -122,6 +124,7 @@ def test_s51_a_servers_password_and_user_data(
     assert not told(log.getvalue())
 
 
+@pytest.mark.row("S51")
 def test_s51_logins_tokens_and_credentials(db: None, log: StringIO, monkeypatch: Any) -> None:
     monkeypatch.setattr(authentication, "_authenticator", lambda: facade.authenticate)
     CACHE.clear()
@@ -149,6 +152,7 @@ def test_s51_logins_tokens_and_credentials(db: None, log: StringIO, monkeypatch:
     assert telling == []
 
 
+@pytest.mark.row("S51")
 def test_s51_a_refusal_never_repeats_a_secret(tenant: Tenant, log: StringIO) -> None:
     """Whatever is wrong around a secret, or with it, the error text does not hold it."""
     met, wrong = set(), []
@@ -182,6 +186,7 @@ def test_s51_a_refusal_never_repeats_a_secret(tenant: Tenant, log: StringIO) -> 
     assert not told(log.getvalue())
 
 
+@pytest.mark.row("S51")
 def test_s51_columns_that_hold_secrets_are_sealed_or_hashed() -> None:
     """A new column with a telling name is looked at here."""
     telling = {

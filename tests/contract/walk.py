@@ -12,7 +12,7 @@ from instances.api.server_actions import TABLE as SERVER_ACTIONS
 from tests.support.client import Person
 from tests.support.routes import Route
 from tests.support.samples import sample
-from tests.support.tenant import Tenant
+from tests.support.tenant import Things
 
 EVERY_METHOD = ("get", "put", "patch", "delete", "post")
 PATCH = "application/openstack-images-v2.1-json-patch"
@@ -40,7 +40,7 @@ def bodies(route: Route, verb: str, version: Version | None) -> list[Any]:
     return [sample(schema.at(version or (0, 0)).schema)]
 
 
-def ask(person: Person, route: Route, verb: str, tenant: Tenant, version: Version | None, body: Any = None) -> Any:
+def ask(person: Person, route: Route, verb: str, tenant: Things, version: Version | None, body: Any = None) -> Any:
     headers = {}
     if version is not None:
         headers["OpenStack-API-Version"] = f"{route.service} {write(version)}"
@@ -65,6 +65,6 @@ def text_of(answer: Any) -> str:
     return bytes(content).decode(errors="replace")
 
 
-def is_owned(route: Route, tenant: Tenant) -> bool:
+def is_owned(route: Route, tenant: Things) -> bool:
     """Whether a parameter of the path names something of A's (or the operator's)."""
     return any(parameter in tenant.owned for parameter in route.parameters)

@@ -68,6 +68,7 @@ def test_a_disk_of_size_0_is_as_large_as_its_image(host: Host) -> None:
     assert info(host.disks.path(spec.id, "vda"), "qcow2")["virtual-size"] == MIB + 512
 
 
+@pytest.mark.row("S10")
 def test_an_image_larger_than_its_disk_is_refused_before_a_disk_exists(host: Host, tmp_path: Path) -> None:
     """S10: a tiny file that says it is a petabyte."""
     giant = tmp_path / "giant"
@@ -170,6 +171,7 @@ def test_qemu_img_cannot_be_called_without_a_known_format(tmp_path: Path) -> Non
         qemu_img.convert(tmp_path / "a", "vmdk", tmp_path / "b", "raw", timeout_s=5)  # type: ignore[arg-type]
 
 
+@pytest.mark.row("S09")
 def test_qemu_img_runs_under_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """S09."""
     seen: list[list[str]] = []

@@ -68,6 +68,7 @@ def test_wrong_bytes_never_get_a_name(tmp_path: Path) -> None:
     assert list((tmp_path / "images").iterdir()) == []
 
 
+@pytest.mark.row("S12")
 def test_the_same_content_under_another_id_is_the_same_file(tmp_path: Path) -> None:
     """S12: no attribute of an image makes a second copy."""
     images = ImagesInMemory()
@@ -80,6 +81,7 @@ def test_the_same_content_under_another_id_is_the_same_file(tmp_path: Path) -> N
     assert len(list((tmp_path / "images").iterdir())) == 1
 
 
+@pytest.mark.row("S12")
 def test_the_least_recently_used_makes_room(tmp_path: Path) -> None:
     images = ImagesInMemory()
     first, second, third, fourth, fifth = some(images, 5)
@@ -95,6 +97,7 @@ def test_the_least_recently_used_makes_room(tmp_path: Path) -> None:
     assert sum(path.stat().st_size for path in (tmp_path / "images").iterdir()) <= 4096
 
 
+@pytest.mark.row("S12")
 def test_what_a_disk_stands_on_stays(tmp_path: Path) -> None:
     images, pinned = ImagesInMemory(), Wanted()
     four = some(images, 4)

@@ -1,4 +1,7 @@
-"""A small HTTP client over Django's test client: ``cloud.as_member.post("/compute/v2.1/servers", {...})``."""
+"""A small HTTP client: ``cloud.as_member.post("/compute/v2.1/servers", {...})``.
+
+It speaks to Django's test client, or to a running cloud (``running.Wire``): tests read the same either way.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,14 @@ from django.test import Client
 class Person:
     """Somebody with a token (or without one) who talks to the API."""
 
-    def __init__(self, token: str | None, version: str | None = None) -> None:
+    def __init__(self, token: str | None, version: str | None = None, client: Any = None) -> None:
         self.token = token
         self.version = version
-        self.client = Client(raise_request_exception=False)
+        self.client = client or Client(raise_request_exception=False)
 
     def at(self, version: str) -> Person:
         """The same person, speaking a compute microversion."""
-        return Person(self.token, version)
+        return Person(self.token, version, self.client)
 
     def request(
         self, method: str, path: str, json: Any = None, headers: dict[str, str] | None = None, **kw: Any

@@ -110,6 +110,7 @@ def test_every_script_is_one_that_busybox_understands() -> None:
         assert script.stat().st_mode & 0o111, f"{script} is not executable"
 
 
+@pytest.mark.row("S48")
 def test_no_password_is_in_the_image() -> None:
     """S48: the only way in is a key or a password that a server's own config drive gives."""
     passwd = (TREES / "rootfs/etc/passwd").read_text()

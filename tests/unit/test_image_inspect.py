@@ -169,6 +169,7 @@ def test_evil_content_is_refused_from_its_first_bytes_already() -> None:
     assert judge(Head(disks.vhdx()[:65536]), "vhdx", RULES) is None
 
 
+@pytest.mark.row("S09")
 @settings(max_examples=300, deadline=None)
 @given(
     magic=st.sampled_from(

@@ -83,6 +83,9 @@ class Conf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     canary_s: float = 30.0  # a worker rings its own queues that often, to hear whether it still hears
     consumer_stale_s: float = 90.0  # one that heard nothing for so long, and could ring, starts anew
 
+    # after a restore: hosts report, servers follow their guests, and nothing is started, stopped, placed or removed
+    restoring: bool = False
+
     # --- scheduling
     scheduler_filters: list[str] = msgspec.field(
         default_factory=lambda: [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from computecloud.http.admin import ReadOnlyAdmin, ReadOnlyInline
-from hosts.models import Agent, Aggregate, AggregateHost, Allocation, EnrolmentToken, Inventory
+from hosts.models import Agent, Aggregate, AggregateHost, Allocation, EnrolmentToken, Inventory, Oddity
 
 
 class MemberInline(ReadOnlyInline):
@@ -45,3 +45,11 @@ class AgentAdmin(ReadOnlyAdmin):
 @admin.register(EnrolmentToken)
 class EnrolmentTokenAdmin(ReadOnlyAdmin):
     list_display = ("id", "created_at", "expires_at", "used_at")
+
+
+@admin.register(Oddity)
+class OddityAdmin(ReadOnlyAdmin):
+    list_display = ("guest_id", "kind", "host", "detail", "first_seen_at", "condemned_at")
+    list_filter = ("kind",)
+    list_select_related = ("host",)
+    search_fields = ("guest_id", "host__name")

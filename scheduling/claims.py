@@ -17,8 +17,9 @@ class Chosen:
     zone: str
 
 
+UNBOUNDED = 2**40
 TAKE = """UPDATE hosts_inventory SET used = used + %s, generation = generation + 1, changed_at = {now}
-          WHERE host_id = %s AND resource_class = %s AND used + %s <= capacity"""
+          WHERE host_id = %s AND resource_class = %s AND used + %s <= capacity + %s"""
 HOLD = """INSERT INTO hosts_allocation
           (consumer_id, consumer_kind, host_id, resource_class, amount, project_id, user_id, created_at)
           VALUES (%s, 'instance', %s, %s, %s, %s, %s, {now})"""
@@ -39,12 +40,22 @@ class ClaimLost(Exception):
 
 
 def claim(
-    consumer_id: str, host_id: str, resources: Mapping[str, int], project_id: str = "", user_id: str = ""
+    consumer_id: str,
+    host_id: str,
+    resources: Mapping[str, int],
+    project_id: str = "",
+    user_id: str = "",
+    *,
+    is_there: bool = False,
 ) -> None:
-    """Take the amounts on the host, in the caller's transaction. Raises ClaimLost."""
+    """Take the amounts on the host, in the caller's transaction. Raises ClaimLost.
+
+    ``is_there``: the consumer uses them already (a guest found after a restore), whatever the capacity says.
+    """
     for name in sorted(resources):
         amount = resources[name]
-        if not sql.update(TAKE, (amount, host_id, name, amount)):
+        room = UNBOUNDED if is_there else 0
+        if not sql.update(TAKE, (amount, host_id, name, amount, room)):
             raise ClaimLost(name)
         sql.update(HOLD, (consumer_id, host_id, name, amount, project_id, user_id))
 

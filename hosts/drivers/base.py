@@ -66,6 +66,10 @@ class Driver(ABC):
     def leftovers(self, known: frozenset[str]) -> Sequence[str]:
         """Ids of guests (not in ``known``) of which this host still holds anything: domain, disk folder, tap."""
 
+    def lost_disks(self) -> Mapping[str, str]:
+        """Guest → its disks whose files are not there any more, such as ``vda, vdb``. Nothing re-makes them."""
+        return {}
+
 
 class Rebooting(ABC):
     """Can reboot a guest without powering it off by hand."""

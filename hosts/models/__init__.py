@@ -5,6 +5,7 @@ from hosts.models.aggregate import Aggregate, AggregateHost
 from hosts.models.allocation import Allocation
 from hosts.models.host import Host
 from hosts.models.inventory import DISK_GB, MEMORY_MB, VCPU, Inventory
+from hosts.models.oddity import Oddity
 
 __all__ = [
     "DISK_GB",
@@ -17,4 +18,5 @@ __all__ = [
     "EnrolmentToken",
     "Host",
     "Inventory",
+    "Oddity",
 ]

@@ -51,6 +51,7 @@ class Reconciler:
                 [wire.GuestSeen(guest.id, int(guest.power), guest.epoch) for guest in guests],
                 list(driver.leftovers(known)),
                 is_first=host_id not in self._seen_once,
+                lost_disks=dict(driver.lost_disks()),
             )
         )
         self._seen_once.add(host_id)

@@ -132,12 +132,16 @@ class GuestSeen(msgspec.Struct, frozen=True):
 
 
 class Observe(msgspec.Struct, frozen=True):
-    """All guests that a host sees. ``leftovers``: ids of which it holds something though they are not its guests."""
+    """All guests that a host sees. ``leftovers``: ids of which it holds something though they are not its guests.
+
+    ``lost_disks``: guest → names of its disks whose files are not there any more.
+    """
 
     host_id: str
     guests: list[GuestSeen]
     leftovers: list[str] = []
     is_first: bool = False  # the first look after the agent's start
+    lost_disks: dict[str, str] = {}
 
 
 class ObserveAnswer(msgspec.Struct, frozen=True):

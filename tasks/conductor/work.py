@@ -29,6 +29,8 @@ def take(asked: wire.Take, hosts: frozenset[str]) -> wire.TakeAnswer:
         operation = sql.find(Operation, rung.id)
         if operation is None or operation.host_id not in hosts or operation.attempt != rung.attempt:
             continue
+        if operation.exclusive and conf().restoring:
+            continue
         order = _take_one(operation, asked.runner)
         if order is not None:
             orders.append(order)

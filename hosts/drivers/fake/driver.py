@@ -96,6 +96,18 @@ class FakeDriver(Driver, Rebooting, ConsoleLogged):
         log = console.text(self._defined(guest_id)).encode()
         return log[-max_bytes:] if max_bytes > 0 else b""
 
+    def lost_disks(self) -> Mapping[str, str]:
+        """Seen with the option ``inspect`` only: without it disks are no files."""
+        if not self._options.inspect:
+            return {}
+        found = {}
+        for guest in self._guests:
+            folder = self._disk_folder(guest.id)
+            gone = [target for target in guest.disks if not (folder / f"disk-{target}").exists()]
+            if gone:
+                found[guest.id] = ", ".join(gone)
+        return found
+
     def leftovers(self, known: frozenset[str]) -> Sequence[str]:
         return sorted(set(self._guests.ids()) - known)
 

@@ -103,6 +103,16 @@ class Disks:
         if lost:
             raise Fatal(f"disk lost: {', '.join(lost)} of {spec.id}")
 
+    def lost(self) -> dict[str, str]:
+        """Guest → disks that have a record and no file. A build under way has its records first, and is passed over."""
+        found = {}
+        for guest_id in self.guests():
+            records = self.records(guest_id)
+            gone = [target for target in sorted(records) if not self._is_here(guest_id, target, records)]
+            if gone:
+                found[guest_id] = ", ".join(gone)
+        return found
+
     def sources(self, spec: GuestSpec, cache: ImageCache) -> Sequence[DiskSource]:
         """The disks of ``spec`` in its order. Raises Fatal when one was never made."""
         records = self.records(spec.id)

@@ -77,6 +77,9 @@ class LibvirtDriver(Driver, Rebooting, ConsoleLogged, Networked):
     def sync_peers(self, peers: Mapping[str, Sequence[str]]) -> None:
         self.host.ports.sync_peers(peers)
 
+    def lost_disks(self) -> Mapping[str, str]:
+        return self.host.disks.lost()
+
     def leftovers(self, known: frozenset[str]) -> Sequence[str]:
         return destroy.leftovers(self.host, known)
 

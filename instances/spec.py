@@ -96,4 +96,5 @@ def guest_spec(instance: Instance, operation: Operation) -> GuestSpec:
         extra_specs=instance.extra_specs,
         image_properties=instance.image_properties,
         peers=underlay_peers(instance.host_id or "") if nics else (),
+        host_id=operation.host_id or "",
     )

@@ -104,6 +104,7 @@ class GuestSpec:
     extra_specs: dict[str, str] = field(default_factory=dict)
     image_properties: dict[str, str] = field(default_factory=dict)
     peers: tuple[str, ...] = ()  # underlay addresses of the other hosts that carry these networks
+    host_id: str = ""  # whose guest it is; written into the domain's metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +118,16 @@ class GuestRef:
 
 @dataclass(frozen=True, slots=True)
 class GuestState:
-    """What a driver saw of one guest. ``epoch`` is -1 when the guest does not carry our marker."""
+    """What a driver saw of one guest. ``epoch`` is -1 when the guest does not carry our marker.
+
+    ``host_id``: the host it was defined for, as its marker says; empty when it does not.
+    """
 
     id: str
     power: PowerState
     epoch: int = -1
     name: str = ""
+    host_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from tasks.agent.client import Conductor, ConductorRefused, ConductorUnreachable
 from tasks.agent.journal import Journal
 from tasks.agent.reconcile import Reconciler
 from tasks.agent.runner import Runner
+from tasks.agent.seat import Seat
 from tasks.canary import Canary
 from tasks.conductor import wire
 from tasks.pulse import Pulse
@@ -35,11 +36,16 @@ FRESH_BEATS = 3  # so many intervals ago the conductor answered at the latest, o
 STALLED = 5  # exit status
 
 
+class ForeignGuests(Exception):
+    """The host carries guests that were defined for a host with another UUID: nothing here may be touched."""
+
+
 class Runtime:
     """Drivers, conductor, runner, and the threads: heartbeat with poll, lease renewal, reconciler, canary."""
 
     def __init__(self, hosts: Sequence[identities.HostIdentity]) -> None:
         self.nonce = uuid.uuid4().hex
+        self.seat = Seat(Path(conf().state_dir), conf().host_down_after_s)
         first, state, underlay = hosts[0], Path(conf().state_dir), conf().underlay_address
         self.conductor = Conductor(first.conductor_url, first.uuid, first.secret)
         self.drivers: dict[str, Driver] = {
@@ -65,7 +71,11 @@ class Runtime:
         ]
 
     def start(self) -> None:
-        """Start the drivers, register (waiting for the conductor as long as it takes), start the threads."""
+        """Start the drivers, register (waiting for the conductor as long as it takes), start the threads.
+
+        Raises SeatTaken, ForeignGuests, ConductorRefused: then this process must not stand for its hosts.
+        """
+        self.seat.take()
         for driver in self.drivers.values():
             driver.start()
             driver.on_change(lambda _guest: self.pulses[2].nudge())
@@ -82,15 +92,28 @@ class Runtime:
                     wire.HostReport(host_id, driver.inventory(), conf().underlay_address or None)
                     for host_id, driver in self.drivers.items()
                 ]
-                self.conductor.register(wire.Register(self.nonce, VERSION, hosts))
+                self._refuse_foreign_guests()
+                known = self.seat.nonces()
+                self.seat.remember(*known, self.nonce)
+                self.conductor.register(wire.Register(self.nonce, VERSION, hosts, known=known))
+                self.seat.remember(self.nonce)
                 return
             except Transient as problem:  # the conductor is not reached, or the hypervisor does not answer yet
                 log.warning("not registered, trying again", error=str(problem))
+                self.seat.keep()
                 time.sleep(RETRY_S)  # nothing else can be done before the conductor knows us
+
+    def _refuse_foreign_guests(self) -> None:
+        """Raises ForeignGuests: this host's identity is another's, or its own was lost (F33)."""
+        for host_id, driver in self.drivers.items():
+            foreign = {guest.host_id for guest in driver.list()} - {"", host_id}
+            if foreign:
+                raise ForeignGuests(f"guests of host {', '.join(sorted(foreign))} are here, and this is host {host_id}")
 
     def beat(self) -> None:
         """Heartbeat and poll in one call. A newer twin ends this process: the supervisor decides what runs."""
         beats = [self._beat_of(host_id, driver) for host_id, driver in self.drivers.items()]
+        self.seat.keep()
         heard = [self.hosts_by_queue[queue] for queue in self.canary.heard()]
         try:
             answer = self.conductor.beat(wire.Beat(self.nonce, beats, heard, self._is_leaving))
@@ -160,6 +183,7 @@ class Runtime:
         self.pool.shutdown(wait=False, cancel_futures=True)
         for driver in self.drivers.values():
             driver.close()
+        self.seat.leave()
 
 
 _runtime: Runtime | None = None

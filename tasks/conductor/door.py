@@ -18,6 +18,10 @@ _FRESH_S = 10.0
 _known: dict[str, tuple[float, str, str, frozenset[str]]] = {}
 
 
+class IdentityInUse(Conflict):
+    message = "A process with this agent's identity was heard a moment ago, and it is not of this agent's state folder."
+
+
 class StaleAgent(Conflict):
     message = "Another process registered with this agent's identity; this one must end."
 

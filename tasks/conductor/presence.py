@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
 from computecloud.conf import conf
@@ -17,9 +17,16 @@ MOST_BELLS = 50
 
 
 def register(agent_id: str, asked: wire.Register) -> None:
-    """A process starts to speak for its hosts: its nonce replaces an older twin's (F33), inventories follow."""
+    """A process starts to speak for its hosts: its nonce replaces its predecessor's, inventories follow.
+
+    Raises IdentityInUse for a twin (F33): it does not know the nonce of the process that was heard within its lease.
+    """
+    alive = Host.objects.alive().filter(agent=OuterRef("pk"), lease_expires_at__gt=Now())
+    ours = Q(nonce__in=["", *asked.known]) | ~Exists(alive)
     with transaction.atomic():
-        Agent.objects.filter(id=agent_id).update(nonce=asked.nonce, version=asked.version, registered_at=Now())
+        rows = Agent.objects.filter(ours, id=agent_id)
+        if not rows.update(nonce=asked.nonce, version=asked.version, registered_at=Now()):
+            raise door.IdentityInUse
         for report in asked.hosts:
             _update_host(report, asked.version)
             _update_inventory(report.id, report.inventory)

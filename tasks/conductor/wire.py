@@ -20,10 +20,13 @@ class HostReport(msgspec.Struct, frozen=True):
 
 
 class Register(msgspec.Struct, frozen=True):
+    """``known``: nonces under which this agent's own state folder remembers to have registered."""
+
     nonce: str
     version: str
     hosts: list[HostReport]
     protocol: int = PROTOCOL
+    known: list[str] = []
 
 
 class HostBeat(msgspec.Struct, frozen=True):

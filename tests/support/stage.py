@@ -79,14 +79,14 @@ class Stage:
 
     def start_agent(self) -> None:
         """A new agent process with the same disks."""
-        self.nonce = f"{self.nonce}+"
+        known, self.nonce = self.nonce, f"{self.nonce}+"
         for driver in self.drivers.values():
             driver.start()
         self.journal = Journal(self.folder / "journal")
         self.runner = Runner(self.conductor, self.drivers, self.journal)  # type: ignore[arg-type]
         self.reconciler = Reconciler(self.conductor, self.drivers, self.journal)  # type: ignore[arg-type]
         reports = [wire.HostReport(host_id, driver.inventory()) for host_id, driver in self.drivers.items()]
-        presence.register(self.agent.id, wire.Register(self.nonce, "test", reports))
+        presence.register(self.agent.id, wire.Register(self.nonce, "test", reports, known=[known]))
         service.TABLE.forget()
 
     # --- time

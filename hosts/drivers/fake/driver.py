@@ -239,7 +239,7 @@ class FakeDriver(Driver, Rebooting, ConsoleLogged):
     def _define(self, spec: GuestSpec) -> None:
         guest = self._guests.find(spec.id) or Guest(spec.id)
         before = msgspec.structs.astuple(guest)
-        guest.name, guest.project_id = spec.name, spec.project_id
+        guest.name, guest.project_id, guest.host_id = spec.name, spec.project_id, spec.host_id
         guest.epoch, guest.operation_id = spec.epoch, spec.operation_id
         guest.vcpus, guest.ram_mb = spec.vcpus, spec.ram_mb
         if not guest.defined:
@@ -296,7 +296,7 @@ class FakeDriver(Driver, Rebooting, ConsoleLogged):
 
 
 def _state(guest: Guest) -> GuestState:
-    return GuestState(guest.id, PowerState(guest.power), guest.epoch, guest.name)
+    return GuestState(guest.id, PowerState(guest.power), guest.epoch, guest.name, guest.host_id)
 
 
 def _size_mb(disk: DiskSpec) -> int:

@@ -20,6 +20,7 @@ class Guest(msgspec.Struct, omit_defaults=True):
 
     id: str
     name: str = ""
+    host_id: str = ""
     project_id: str = ""
     epoch: int = -1
     operation_id: str = ""

@@ -43,6 +43,7 @@ class Mark:
     epoch: int
     operation_id: str
     name: str = ""
+    host_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,8 @@ def read_mark(xml: str) -> Mark:
     """The marker in a metadata element's text. Raises Fatal when it is damaged."""
     try:
         found = ElementTree.fromstring(xml)  # noqa: S314 -- from libvirt, which parsed it before
-        return Mark(found.attrib["id"], int(found.attrib["epoch"]), found.get("operation", ""), found.get("name", ""))
+        words = [found.get(name, "") for name in ("operation", "name", "host")]
+        return Mark(found.attrib["id"], int(found.attrib["epoch"]), *words)
     except (ElementTree.ParseError, KeyError, ValueError) as damage:
         raise Fatal(f"a domain's metadata is damaged: {damage}") from damage
 
@@ -82,7 +84,7 @@ def build(spec: GuestSpec, wiring: Wiring, platform: Platform) -> str:
     _text(domain, "uuid", spec.id)
     _text(domain, "title", spec.name or spec.id)
     metadata = SubElement(domain, "metadata")
-    metadata.append(_mark(Mark(spec.id, spec.epoch, spec.operation_id, spec.name)))
+    metadata.append(_mark(Mark(spec.id, spec.epoch, spec.operation_id, spec.name, spec.host_id)))
     _text(domain, "memory", str(spec.ram_mb), unit="MiB")
     _text(domain, "vcpu", str(spec.vcpus), placement="static")
     _add_system(domain, spec, machine)
@@ -106,6 +108,8 @@ def machine_of(spec: GuestSpec, platform: Platform) -> str:
 
 def _mark(mark: Mark) -> Element:
     attributes = {"id": mark.id, "epoch": str(mark.epoch), "operation": mark.operation_id, "name": _clean(mark.name)}
+    if mark.host_id:
+        attributes["host"] = mark.host_id
     return Element(f"{{{NAMESPACE}}}guest", attributes)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import libvirt
 import structlog
@@ -97,7 +98,7 @@ class Domains:
                 return
             mark = _mark(domain)
             if mark is not None and mark.epoch != epoch:
-                text = domain_xml.mark_xml(Mark(mark.id, epoch, mark.operation_id, mark.name))
+                text = domain_xml.mark_xml(replace(mark, epoch=epoch))
                 _set_mark(domain, text)
 
         self._connection.change(f"defining {guest_id}", act)
@@ -176,7 +177,7 @@ def _state(domain: libvirt.virDomain) -> GuestState | None:
         if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
             return None
         raise
-    return GuestState(mark.id, power, mark.epoch, mark.name)
+    return GuestState(mark.id, power, mark.epoch, mark.name, mark.host_id)
 
 
 def _mark(domain: libvirt.virDomain) -> Mark | None:

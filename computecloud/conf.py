@@ -87,23 +87,55 @@ class Conf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     restoring: bool = False
 
     # --- scheduling
+    # names of docs/reference/scheduler.md, or dotted paths of a site's own; in this order
     scheduler_filters: list[str] = msgspec.field(
         default_factory=lambda: [
-            "scheduling.filters.compute.ComputeFilter",
-            "scheduling.filters.availability_zone.AvailabilityZoneFilter",
-            "scheduling.filters.ram.RamFilter",
-            "scheduling.filters.disk.DiskFilter",
-            "scheduling.filters.core.CoreFilter",
-            "scheduling.filters.image_properties.ImagePropertiesFilter",
+            "ComputeFilter",
+            "AvailabilityZoneFilter",
+            "RamFilter",
+            "DiskFilter",
+            "CoreFilter",
+            "ResourceClassFilter",
+            "TraitsFilter",
+            "ImagePropertiesFilter",
+            "ComputeCapabilitiesFilter",
+            "ServerGroupAntiAffinityFilter",
+            "ServerGroupAffinityFilter",
+            "SameHostFilter",
+            "DifferentHostFilter",
+            "NUMATopologyFilter",
+            "PciPassthroughFilter",
         ]
     )
+    # multipliers; negative ones turn a preference round, 0 turns it off. An aggregate's metadata may set another
     scheduler_weighers: dict[str, float] = msgspec.field(
         default_factory=lambda: {
-            "scheduling.weighers.ram.RAMWeigher": 1.0,
-            "scheduling.weighers.cpu.CPUWeigher": 1.0,
-            "scheduling.weighers.disk.DiskWeigher": 1.0,
+            "RAMWeigher": 1.0,
+            "CPUWeigher": 1.0,
+            "DiskWeigher": 1.0,
+            "IoOpsWeigher": -1.0,
+            "NumInstancesWeigher": 0.0,
+            "ServerGroupSoftAffinityWeigher": 1.0,
+            "ServerGroupSoftAntiAffinityWeigher": 1.0,
+            "BuildFailureWeigher": 1000000.0,
+            "ImagePropertiesWeigher": 0.0,
+            "HypervisorVersionWeigher": 1.0,
+            "MetricsWeigher": 1.0,
+            "PCIWeigher": 1.0,
         }
     )
+    scheduler_available: list[str] = []  # dotted paths of filters and weighers that an admin may switch on at run time
+    max_io_ops_per_host: int = 8  # IoOpsFilter
+    max_instances_per_host: int = 50  # NumInstancesFilter
+    isolated_images: list[str] = []  # IsolatedHostsFilter: ids
+    isolated_hosts: list[str] = []  # names
+    restrict_isolated_hosts_to_isolated_images: bool = True
+    aggregate_image_properties_isolation_namespace: str = ""
+    aggregate_image_properties_isolation_separator: str = "."
+    image_properties_default_architecture: str = ""  # of images that do not say
+    metrics_weights: dict[str, float] = {}  # what the metrics weigher adds up: name -> ratio
+    metrics_weight_of_unavailable: float = -10000.0  # of a host that lacks one of them
+    pci_aliases: dict[str, dict[str, str]] = {}  # alias -> {vendor_id, product_id}, for pci_passthrough:alias
     default_availability_zone: str = "nova"
     decision_retention_s: int = 7 * 24 * 3600
 

@@ -15,7 +15,7 @@ from scheduling.filters.base import HostFilter
 from scheduling.models import Decision
 from scheduling.request import PlacementRequest
 from scheduling.table import Bools, Floats, HostTable
-from scheduling.weighers.base import HostWeigher, normalised
+from scheduling.weighers.base import HostWeigher, scored
 
 log = structlog.get_logger(__name__)
 FINALISTS_KEPT = 10
@@ -62,6 +62,8 @@ def decide(
     refusals: list[dict[str, Any]] = []
     fault = "" if len(table) else "no compute host is enrolled"
     for number, rule in enumerate(filters):
+        if not rule.applies(request):
+            continue
         verdict = _safely(rule, table, request, notes)
         refused = passed & ~verdict
         count = int(refused.sum())
@@ -100,10 +102,12 @@ def _rank(
     parts: dict[str, Floats] = {}
     for weigher, weight in weighers:
         try:
-            weighted = normalised(weigher.weigh(table, request), passed) * weight
+            weighted = scored(weigher, weight, table, request, passed)
         except Exception as problem:  # noqa: BLE001 -- a site's own code must not stop placement
             log.error("weigher raised", weigher=weigher.name, error=repr(problem))
             notes.append(f"{weigher.name} raised {type(problem).__name__} and was passed over")
+            continue
+        if weighted is None:
             continue
         parts[weigher.name] = weighted
         total += weighted

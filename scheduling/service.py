@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from functools import lru_cache
 
 from django.db import transaction
-from django.utils.module_loading import import_string
 
-from computecloud.conf import conf
-from scheduling import claims, decisions
+from scheduling import claims, decisions, rules
 from scheduling.claims import Chosen
-from scheduling.filters.base import HostFilter
+from scheduling.columns import numa
 from scheduling.request import PlacementRequest
 from scheduling.table import FreshTable
-from scheduling.weighers.base import HostWeigher
 
 TABLE = FreshTable()
 
@@ -28,16 +24,6 @@ class NoLongerWanted(Exception):
     """The owner's commit found that somebody else moved or ended the operation. Everything was rolled back."""
 
 
-@lru_cache(maxsize=1)
-def filters() -> tuple[HostFilter, ...]:
-    return tuple(import_string(path)() for path in conf().scheduler_filters)
-
-
-@lru_cache(maxsize=1)
-def weighers() -> tuple[tuple[HostWeigher, float], ...]:
-    return tuple((import_string(path)(), weight) for path, weight in conf().scheduler_weighers.items())
-
-
 def place(request: PlacementRequest, commit: Callable[[Chosen], bool]) -> Chosen:
     """Claim a host for the request; ``commit(host)`` runs in the claim's transaction and says whether it stands.
 
@@ -46,20 +32,22 @@ def place(request: PlacementRequest, commit: Callable[[Chosen], bool]) -> Chosen
     """
     lost = 0
     for _round in range(2):
-        table = TABLE.get()
-        verdict = decisions.decide(table, request, filters(), weighers(), seed=zlib.crc32(request.consumer_id.encode()))
+        table, now = TABLE.get(), rules.in_force()
+        seed = zlib.crc32(request.consumer_id.encode())
+        verdict = decisions.decide(table, request, now.filters, now.weighers, seed=seed)
         for row in verdict.candidates:
             host = Chosen(table.ids[row], table.names[row], table.zones[row])
+            resources = numa.resources_on(table, row, request)
             try:
                 with transaction.atomic():
-                    claims.claim(request.consumer_id, host.id, request.resources, request.project_id, request.user_id)
+                    claims.claim(request.consumer_id, host.id, resources, request.project_id, request.user_id)
                     if not commit(host):
                         raise NoLongerWanted(request.consumer_id)
                     decisions.record(verdict, table, row, lost, "")
             except claims.ClaimLost:
                 lost += 1
                 continue
-            table.add_claim(host.id, request.resources)
+            table.add_claim(host.id, resources)
             return host
         TABLE.forget()
     fault = f"No valid host was found. {verdict.fault or 'Every candidate was taken by others meanwhile.'}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 
 from computecloud.conf import conf
 from hosts.models import AggregateHost, Host, Inventory
+from scheduling.columns import activity
+from scheduling.columns.aggregates import Aggregates
+from scheduling.columns.facts import facts_of
 
 CLASSES = ("VCPU", "MEMORY_MB", "DISK_GB")
 OVERLAP = timedelta(seconds=5)  # a transaction may commit this long after the time it wrote
@@ -36,6 +39,12 @@ class HostTable:
         self.row_of: dict[str, int] = {}
         self.capacity: dict[str, NDArray[np.int64]] = {}
         self.used: dict[str, NDArray[np.int64]] = {}
+        self.total: dict[str, NDArray[np.int64]] = {}
+        self.aggregates = Aggregates()
+        self.servers: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        self.io_ops: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        self.image_properties: Mapping[tuple[str, str], Mapping[str, int]] = {}  # (name, value) → host id → servers
+        self._kept: dict[object, Any] = {}
         self.up: Bools = np.zeros(0, dtype=bool)
         self.enabled: Bools = np.zeros(0, dtype=bool)
         self._resize(0)
@@ -46,12 +55,24 @@ class HostTable:
     def _resize(self, size: int) -> None:
         self.capacity = {name: np.zeros(size, dtype=np.int64) for name in CLASSES}
         self.used = {name: np.zeros(size, dtype=np.int64) for name in CLASSES}
+        self.total = {name: np.zeros(size, dtype=np.int64) for name in CLASSES}
+        self.servers = np.zeros(size, dtype=np.int64)
+        self.io_ops = np.zeros(size, dtype=np.int64)
+        self._kept.clear()
         self.up = np.zeros(size, dtype=bool)
         self.enabled = np.zeros(size, dtype=bool)
 
     def free(self, resource_class: str) -> NDArray[np.int64]:
-        """What may still be claimed, ratios and reservations counted."""
+        """What may still be claimed, ratios and reservations counted. Nothing of a class that no host has."""
+        if resource_class not in self.capacity:
+            return np.zeros(len(self), dtype=np.int64)
         return self.capacity[resource_class] - self.used[resource_class]
+
+    def kept(self, key: object, build: Callable[[], Any]) -> Any:
+        """What was computed of the hosts' facts, and holds until one of them changes."""
+        if key not in self._kept:
+            self._kept[key] = build()
+        return self._kept[key]
 
     def load_hosts(self, hosts: Iterable[Host], zones: Mapping[str, str]) -> None:
         """Take the set of hosts anew (cheap: hosts change by hand); inventories follow by ``apply``."""
@@ -61,25 +82,20 @@ class HostTable:
         self.row_of = {host_id: row for row, host_id in enumerate(self.ids)}
         default = conf().default_availability_zone
         self.zones = [zones.get(host.id, default) for host in rows]
-        self.facts = [
-            {
-                "arch": host.arch,
-                "hypervisor_type": host.hypervisor_type,
-                "hypervisor_version": host.hypervisor_version,
-                "machine_types": host.machine_types,
-                "traits": frozenset(host.traits),
-            }
-            for host in rows
-        ]
+        self.facts = [facts_of(host) for host in rows]
         self._resize(len(rows))
         for row, host in enumerate(rows):
             self.up[row] = host.is_up
             self.enabled[row] = not host.is_disabled and not host.is_draining
 
-    def apply(self, host_id: str, resource_class: str, capacity: int, used: int) -> None:
+    def apply(self, host_id: str, resource_class: str, capacity: int, used: int, total: int) -> None:
         row = self.row_of.get(host_id)
-        if row is None or resource_class not in self.capacity:
+        if row is None:
             return
+        if resource_class not in self.capacity:
+            for column in (self.capacity, self.used, self.total):
+                column[resource_class] = np.zeros(len(self), dtype=np.int64)
+        self.total[resource_class][row] = total
         self.capacity[resource_class][row] = capacity
         self.used[resource_class][row] = used
 
@@ -91,6 +107,15 @@ class HostTable:
         for name, amount in resources.items():
             if name in self.used:
                 self.used[name][row] += amount
+        self.servers[row] += 1
+        self.io_ops[row] += 1
+
+    def set_counts(self, column: NDArray[np.int64], counts: Mapping[str, int]) -> None:
+        """Write what was counted per host id into one of the columns of counts."""
+        column[:] = 0
+        for host_id, count in counts.items():
+            if host_id in self.row_of:
+                column[self.row_of[host_id]] = count
 
 
 class FreshTable:
@@ -134,16 +159,19 @@ class FreshTable:
         rows = memberships.values_list("host_id", "aggregate__availability_zone")
         table = HostTable()
         table.load_hosts(hosts, {host_id: zone for host_id, zone in rows if zone is not None})
+        table.aggregates = Aggregates.load(table.row_of, self.table.aggregates)
+        table.set_counts(table.io_ops, activity.io_ops())
+        table.set_counts(table.servers, activity.servers())
         self._seen = self._apply(table, Inventory.objects.filter(host__deleted_at__isnull=True), self._seen)
         self.table = table
 
     @staticmethod
     def _apply(table: HostTable, rows: Any, seen: datetime | None) -> datetime | None:
         """Write the rows into the table; the latest time of change among them and before."""
-        for host_id, name, capacity, used, changed_at in rows.values_list(
-            "host_id", "resource_class", "capacity", "used", "changed_at"
+        for host_id, name, capacity, used, total, changed_at in rows.values_list(
+            "host_id", "resource_class", "capacity", "used", "total", "changed_at"
         ):
-            table.apply(host_id, name, capacity, used)
+            table.apply(host_id, name, capacity, used, total)
             if seen is None or changed_at > seen:
                 seen = changed_at
         return seen

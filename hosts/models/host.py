@@ -71,6 +71,7 @@ class Host(models.Model):
 
     arch = models.CharField(max_length=32, default="x86_64")
     machine_types = models.JSONField(default=list, blank=True)
+    supported = models.JSONField(default=list, blank=True)  # [architecture, hypervisor, mode] of guests it can run
     hypervisor_type = models.CharField(max_length=32, blank=True)
     hypervisor_version = models.BigIntegerField(default=0)
     cpu_info = models.JSONField(default=dict, blank=True)
@@ -78,6 +79,9 @@ class Host(models.Model):
     underlay_address = models.GenericIPAddressField(null=True, blank=True)
     disk_free_gb = models.IntegerField(default=0)
     running_vms = models.IntegerField(default=0)
+    numa_cells = models.JSONField(default=list, blank=True)  # as the host reports them: see ``specs.NumaCell``
+    metrics = models.JSONField(default=dict, blank=True)  # name → number, as the host reports them
+    failed_builds = models.IntegerField(default=0)  # servers that could not be built here since the last that was
     agent_version = models.CharField(max_length=32, blank=True)
 
     created_at = models.DateTimeField(db_default=Now())

@@ -12,10 +12,15 @@ from scheduling.table import Bools, HostTable
 class AvailabilityZoneFilter(HostFilter):
     """Compares the requested zone with that of the host's aggregates (the default zone without one)."""
 
+    def applies(self, request: PlacementRequest) -> bool:
+        return request.availability_zone is not None
+
     def accepts(self, table: HostTable, request: PlacementRequest) -> Bools:
-        if request.availability_zone is None:
-            return np.ones(len(table), dtype=bool)
-        return np.fromiter((zone == request.availability_zone for zone in table.zones), dtype=bool, count=len(table))
+        wanted = request.availability_zone
+        column: Bools = table.kept(
+            ("zone", wanted), lambda: np.fromiter((zone == wanted for zone in table.zones), bool, len(table))
+        )
+        return column
 
     def reason(self, table: HostTable, request: PlacementRequest, row: int) -> str:
         return f"is in zone {table.zones[row]}, wanted {request.availability_zone}"

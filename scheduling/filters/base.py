@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,20 +15,26 @@ from scheduling.table import Bools, HostTable
 class HostFilter(ABC):
     """Answers a boolean column: True where the host may take the request."""
 
+    needs: ClassVar[frozenset[str]] = frozenset()  # names of ``scheduling.columns`` that it reads
+
     @property
     def name(self) -> str:
         return type(self).__name__
 
+    def applies(self, request: PlacementRequest) -> bool:
+        """Whether the request gives this filter anything to look at. One that does not apply costs nothing."""
+        return True
+
     @abstractmethod
     def accepts(self, table: HostTable, request: PlacementRequest) -> Bools:
-        """One truth per host."""
+        """One truth per host. Asked only when the filter applies."""
 
     def reason(self, table: HostTable, request: PlacementRequest, row: int) -> str:
         """Why this host was refused, with the two numbers compared. Owners see it without the host's name."""
         return "refused"
 
     def shortfall(self, table: HostTable, request: PlacementRequest, considered: Bools) -> str:
-        """One sentence for the owner when this filter refused every host that was left."""
+        """One sentence for the owner when this filter refused every host that was left: what is missing."""
         return f"no host passes {self.name}"
 
 
@@ -36,7 +43,7 @@ class PerHostFilter(HostFilter):
 
     @abstractmethod
     def accepts_host(self, host: dict[str, Any], request: PlacementRequest) -> bool:
-        """``host`` has id, name, zone, up, enabled, free (by class) and the facts of the table."""
+        """``host`` is what ``host_view`` makes of a row."""
 
     def accepts(self, table: HostTable, request: PlacementRequest) -> Bools:
         verdicts = (self.accepts_host(host_view(table, row), request) for row in range(len(table)))
@@ -44,7 +51,8 @@ class PerHostFilter(HostFilter):
 
 
 def host_view(table: HostTable, row: int) -> dict[str, Any]:
-    """One row of the table as a plain dict."""
+    """One row of the table as a plain dict: id, name, zone, up, enabled, total, used and free by resource
+    class, the metadata of its aggregates, servers, io_ops, and the facts the host reported."""
     return {
         "id": table.ids[row],
         "name": table.names[row],
@@ -52,33 +60,24 @@ def host_view(table: HostTable, row: int) -> dict[str, Any]:
         "up": bool(table.up[row]),
         "enabled": bool(table.enabled[row]),
         "free": {name: int(table.free(name)[row]) for name in table.capacity},
+        "used": {name: int(column[row]) for name, column in table.used.items()},
+        "total": {name: int(column[row]) for name, column in table.total.items()},
+        "aggregates": table.aggregates.of_host(table.ids[row]),
+        "servers": int(table.servers[row]),
+        "io_ops": int(table.io_ops[row]),
         **table.facts[row],
     }
 
 
-class ResourceFilter(HostFilter):
-    """Base of Ram, Disk and Core: enough of one resource class is left, ratios counted."""
+def where(table: HostTable, key: Hashable, test: Callable[[dict[str, Any]], bool]) -> Bools:
+    """A column over the facts that hosts report, computed once and kept until a host reports something else."""
+    column: Bools = table.kept(
+        key, lambda: np.fromiter((test(facts) for facts in table.facts), dtype=bool, count=len(table.facts))
+    )
+    return column
 
-    resource_class: str
-    unit: str
-    word: str
 
-    def accepts(self, table: HostTable, request: PlacementRequest) -> Bools:
-        wanted = request.amount(self.resource_class)
-        if wanted == 0:
-            return np.ones(len(table), dtype=bool)
-        enough: Bools = table.free(self.resource_class) >= wanted
-        return enough
-
-    def reason(self, table: HostTable, request: PlacementRequest, row: int) -> str:
-        free = int(table.free(self.resource_class)[row])
-        return f"wants {request.amount(self.resource_class)} {self.unit} of {self.word}, {free} free"
-
-    def shortfall(self, table: HostTable, request: PlacementRequest, considered: Bools) -> str:
-        wanted = request.amount(self.resource_class)
-        most = int(table.free(self.resource_class)[considered].max()) if considered.any() else 0
-        most = max(most, 0)
-        return (
-            f"{wanted} {self.unit} of {self.word} wanted, at most {most} free on one host "
-            f"({wanted - most} {self.unit} missing); it would fit with {self.word} <= {most} {self.unit}"
-        )
+def first_of(considered: Bools) -> int:
+    """A row to speak of when all were refused for the like reason; -1 when none was considered."""
+    rows = np.flatnonzero(considered)
+    return int(rows[0]) if len(rows) else -1

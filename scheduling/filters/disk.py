@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scheduling.filters.base import ResourceFilter
+from scheduling.filters.resource import ResourceFilter
 
 
 class DiskFilter(ResourceFilter):

@@ -2,47 +2,98 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
+from typing import Any
 
-from scheduling.filters.base import HostFilter
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from computecloud.conf import conf
+from scheduling.filters.base import HostFilter, first_of, where
 from scheduling.request import PlacementRequest
 from scheduling.table import Bools, HostTable
 
 ARCHITECTURES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64", "i386": "i686"}
+MODES = {"pv": "xen", "hv": "hvm", "baremetal": "hvm"}
 
 
-def _wanted(request: PlacementRequest) -> tuple[str | None, str | None, str | None]:
-    properties = request.image_properties
-    arch = properties.get("hw_architecture") or properties.get("architecture")
-    hypervisor = properties.get("img_hv_type") or properties.get("hypervisor_type")
-    machine = properties.get("hw_machine_type")
-    return (ARCHITECTURES.get(arch, arch) if arch else None), (hypervisor.lower() if hypervisor else None), machine
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the image asks of a host; empty: nothing."""
+
+    arch: str = ""
+    hypervisor: str = ""
+    mode: str = ""
+    version: str = ""
+    machine: str = ""
+
+    @classmethod
+    def of(cls, request: PlacementRequest) -> Wanted:
+        """From the image's properties under their present and their older names."""
+
+        def ask(*names: str) -> str:
+            found = (str(request.image_properties.get(name) or "") for name in names)
+            return next((text for text in found if text), "")
+
+        arch = ask("hw_architecture", "architecture").lower()
+        if not arch and request.image_id:
+            arch = conf().image_properties_default_architecture
+        mode = ask("hw_vm_mode", "vm_mode").lower()
+        return cls(
+            arch=ARCHITECTURES.get(arch, arch),
+            hypervisor=ask("img_hv_type", "hypervisor_type").lower(),
+            mode=MODES.get(mode, mode),
+            version=ask("img_hv_requested_version", "hypervisor_version_requires"),
+            machine=ask("hw_machine_type"),
+        )
+
+    def refusal(self, facts: dict[str, Any]) -> str | None:
+        """Why a host cannot run it, or None."""
+        guests = [tuple(one) for one in facts["supported"]]
+        for word, number, value in (
+            ("architecture", 0, self.arch),
+            ("hypervisor", 1, self.hypervisor),
+            ("mode", 2, self.mode),
+        ):
+            guests = [guest for guest in guests if value in ("", guest[number])] if value else guests
+            if not guests:
+                has = sorted({one[number] for one in facts["supported"]})
+                return f"image wants {word} {value}, host has {', '.join(has) or 'none'}"
+        if self.version and not _satisfies(facts["hypervisor_version"], self.version):
+            version = version_text(facts["hypervisor_version"])
+            return f"image wants hypervisor version {self.version}, host has {version}"
+        if self.machine and facts["machine_types"] and self.machine not in facts["machine_types"]:
+            return f"image wants machine type {self.machine}, which the host does not have"
+        return None
+
+
+def version_text(version: int) -> str:
+    """7002001 as 7.2.1."""
+    return f"{version // 1_000_000}.{version // 1000 % 1000}.{version % 1000}"
+
+
+def _satisfies(version: int, wanted: str) -> bool:
+    """A host that does not say its version passes; a wish that cannot be read passes nowhere."""
+    if not version:
+        return True
+    try:
+        return version_text(version) in SpecifierSet(wanted)
+    except InvalidSpecifier:
+        return False
 
 
 class ImagePropertiesFilter(HostFilter):
-    """Architecture, hypervisor type and machine type wanted by the image against those of the host."""
+    """Architecture, hypervisor type, guest mode, hypervisor version and machine type that the image wants."""
+
+    def applies(self, request: PlacementRequest) -> bool:
+        return Wanted.of(request) != Wanted()
 
     def accepts(self, table: HostTable, request: PlacementRequest) -> Bools:
-        arch, hypervisor, machine = _wanted(request)
-        if arch is None and hypervisor is None and machine is None:
-            return np.ones(len(table), dtype=bool)
-        return np.fromiter((self._refusal(table, request, row) is None for row in range(len(table))), bool, len(table))
-
-    @staticmethod
-    def _refusal(table: HostTable, request: PlacementRequest, row: int) -> str | None:
-        arch, hypervisor, machine = _wanted(request)
-        facts = table.facts[row]
-        if arch is not None and arch != facts["arch"]:
-            return f"image wants architecture {arch}, host has {facts['arch']}"
-        if hypervisor is not None and hypervisor not in (facts["hypervisor_type"].lower(),):
-            return f"image wants hypervisor {hypervisor}, host has {facts['hypervisor_type']}"
-        if machine is not None and facts["machine_types"] and machine not in facts["machine_types"]:
-            return f"image wants machine type {machine}, which the host does not have"
-        return None
+        wanted = Wanted.of(request)
+        return where(table, wanted, lambda facts: wanted.refusal(facts) is None)
 
     def reason(self, table: HostTable, request: PlacementRequest, row: int) -> str:
-        return self._refusal(table, request, row) or "accepted"
+        return Wanted.of(request).refusal(table.facts[row]) or "accepted"
 
     def shortfall(self, table: HostTable, request: PlacementRequest, considered: Bools) -> str:
-        rows = np.flatnonzero(considered)
-        return self.reason(table, request, int(rows[0])) if len(rows) else "no host suits the image's properties"
+        row = first_of(considered)
+        return "no host is left" if row < 0 else self.reason(table, request, row)

@@ -2,5 +2,6 @@
 
 from scheduling.models.decision import Decision
 from scheduling.models.group_placement import GroupPlacement
+from scheduling.models.rules import RuleSet
 
-__all__ = ["Decision", "GroupPlacement"]
+__all__ = ["Decision", "GroupPlacement", "RuleSet"]

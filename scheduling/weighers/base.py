@@ -1,25 +1,55 @@
-"""The form of a weigher."""
+"""The form of a weigher, and how its column becomes part of a score."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from scheduling.filters.base import host_view
 from scheduling.request import PlacementRequest
 from scheduling.table import Bools, Floats, HostTable
 
 
 class HostWeigher(ABC):
-    """Answers a float column: more is better."""
+    """Answers a float column: more is better, times the multiplier."""
+
+    multiplier_key: ClassVar[str] = ""  # the key of aggregate metadata that sets another multiplier
+    needs: ClassVar[frozenset[str]] = frozenset()  # names of ``scheduling.columns`` that it reads
 
     @property
     def name(self) -> str:
         return type(self).__name__
 
+    def applies(self, table: HostTable, request: PlacementRequest) -> bool:
+        """Whether it can tell hosts apart. One that does not apply costs nothing and scores 0."""
+        return True
+
     @abstractmethod
     def weigh(self, table: HostTable, request: PlacementRequest) -> Floats:
         """One raw number per host."""
+
+    def multiplier(self, table: HostTable, default: float) -> float | Floats:
+        """The default, or a column where an aggregate says otherwise: the least of what a host's aggregates say."""
+        key = self.multiplier_key
+        if not key or key not in table.aggregates.keys:
+            return default
+        return table.aggregates.numbers(key, default)
+
+
+class PerHostWeigher(HostWeigher):
+    """A site's own weigher, written for one host at a time."""
+
+    @abstractmethod
+    def weigh_host(self, host: dict[str, Any], request: PlacementRequest) -> float:
+        """``host`` is what ``host_view`` makes of a row."""
+
+    def weigh(self, table: HostTable, request: PlacementRequest) -> Floats:
+        numbers = (self.weigh_host(host_view(table, row), request) for row in range(len(table)))
+        return np.fromiter(numbers, dtype=np.float64, count=len(table))
 
 
 class FreeResourceWeigher(HostWeigher):
@@ -31,6 +61,19 @@ class FreeResourceWeigher(HostWeigher):
         return table.free(self.resource_class).astype(np.float64)
 
 
+def scored(
+    weigher: HostWeigher, default: float, table: HostTable, request: PlacementRequest, passed: Bools
+) -> Floats | None:
+    """The weigher's part of the score: normalised over the hosts that passed, times its multiplier. None: no part."""
+    multiplier = weigher.multiplier(table, default)
+    if isinstance(multiplier, float | int) and multiplier == 0:
+        return None
+    if not weigher.applies(table, request):
+        return None
+    part: Floats = normalised(weigher.weigh(table, request), passed) * multiplier
+    return part
+
+
 def normalised(raw: Floats, passed: Bools) -> Floats:
     """To 0..1 over the hosts that passed; all equal gives 0."""
     if not passed.any():
@@ -40,3 +83,11 @@ def normalised(raw: Floats, passed: Bools) -> Floats:
         return np.zeros_like(raw)
     spread: Floats = (raw - least) / (most - least)
     return spread
+
+
+def fact_column(table: HostTable, key: str, number: Callable[[dict[str, Any]], float]) -> NDArray[np.float64]:
+    """A column of numbers from the facts that hosts report, kept until a host reports something else."""
+    column: NDArray[np.float64] = table.kept(
+        ("number", key), lambda: np.fromiter((number(facts) for facts in table.facts), np.float64, len(table.facts))
+    )
+    return column

@@ -34,6 +34,10 @@ class TaskState(StrEnum):
     SPAWNING = "spawning"
     REBOOTING = "rebooting"
     REBOOTING_HARD = "rebooting_hard"
+    PAUSING = "pausing"
+    UNPAUSING = "unpausing"
+    SUSPENDING = "suspending"
+    RESUMING = "resuming"
     POWERING_OFF = "powering-off"
     POWERING_ON = "powering-on"
     DELETING = "deleting"
@@ -108,6 +112,10 @@ WHILE: dict[str, dict[str, TaskState]] = {
     "start": {"": T.POWERING_ON},
     "stop": {"": T.POWERING_OFF},
     "reboot": {"": T.REBOOTING, "hard": T.REBOOTING_HARD},
+    "pause": {"": T.PAUSING},
+    "unpause": {"": T.UNPAUSING},
+    "suspend": {"": T.SUSPENDING},
+    "resume": {"": T.RESUMING},
     "heal": {},
 }
 """verb → phase → task state while it runs; the phase ``""`` serves phases that are not named."""
@@ -118,6 +126,10 @@ ENDS: dict[str, VmState] = {
     "start": V.ACTIVE,
     "stop": V.STOPPED,
     "reboot": V.ACTIVE,
+    "pause": V.PAUSED,
+    "unpause": V.ACTIVE,
+    "suspend": V.SUSPENDED,
+    "resume": V.ACTIVE,
 }
 """verb → what is settled when it succeeded."""
 

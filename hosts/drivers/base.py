@@ -79,6 +79,30 @@ class Rebooting(ABC):
         """Soft: ask the guest and wait ``timeout_s``, then hard. Hard: destroy, define anew from ``spec``, start."""
 
 
+class Pausable(ABC):
+    """Can stop a guest's CPUs and let them go on; its memory stays on the host."""
+
+    @abstractmethod
+    def pause(self, ref: GuestRef) -> Sequence[Step]:
+        """The guest's CPUs stand still. Raises GuestNotFound."""
+
+    @abstractmethod
+    def unpause(self, ref: GuestRef) -> Sequence[Step]:
+        """They go on. Raises GuestNotFound."""
+
+
+class Suspending(ABC):
+    """Can write a guest's memory to the host's disk and bring it back."""
+
+    @abstractmethod
+    def suspend(self, ref: GuestRef) -> Sequence[Step]:
+        """The guest's memory is on the disk, and it takes none of the host's. Raises GuestNotFound."""
+
+    @abstractmethod
+    def resume(self, spec: GuestSpec) -> Sequence[Step]:
+        """The guest goes on where it was; one whose saved memory is gone boots."""
+
+
 class ConsoleLogged(ABC):
     """Keeps what the guest wrote on its serial console."""
 
@@ -98,4 +122,4 @@ class Networked(ABC):
         """
 
 
-__all__ = ["ConsoleLogged", "Driver", "ImageSource", "Networked", "PowerState", "Rebooting"]
+__all__ = ["ConsoleLogged", "Driver", "ImageSource", "Networked", "Pausable", "PowerState", "Rebooting", "Suspending"]

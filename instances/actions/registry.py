@@ -6,9 +6,11 @@ from instances.actions.base import Action
 from instances.actions.console import ConsoleOutput
 from instances.actions.create import Create
 from instances.actions.delete import Delete
+from instances.actions.pause import Pause, Unpause
 from instances.actions.power import Start, Stop
 from instances.actions.reboot import Reboot
+from instances.actions.suspend import Resume, Suspend
 
 ACTIONS: dict[str, type[Action]] = {
-    action.verb: action for action in (Create, Delete, Start, Stop, Reboot, ConsoleOutput)
+    action.verb: action for action in (Create, Delete, Start, Stop, Reboot, Pause, Unpause, Suspend, Resume, ConsoleOutput)
 }

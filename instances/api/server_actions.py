@@ -16,10 +16,13 @@ from computecloud.http.microversions import VersionedSchema, available, parse
 from computecloud.http.services import Version
 from computecloud.http.views import ServiceViewSet
 from instances import servers
+from instances.actions.base import Action
 from instances.actions.console import ConsoleOutput
 from instances.actions.delete import Delete
+from instances.actions.pause import Pause, Unpause
 from instances.actions.power import Start, Stop
 from instances.actions.reboot import Reboot
+from instances.actions.suspend import Resume, Suspend
 from instances.api.schemas import server_actions as schemas
 from instances.errors import InstanceInvalidState
 from instances.models import Instance
@@ -50,14 +53,14 @@ class Entry:
     until: str | None = None
 
 
-def _start(asked: Asked) -> HttpResponse:
-    Start.request(asked.actor, asked.server, asked.request_id)
-    return empty(202)
+def _plain(key: str, action: type[Action]) -> Entry:
+    """A verb without arguments, under its own rule."""
 
+    def handle(asked: Asked) -> HttpResponse:
+        action.request(asked.actor, asked.server, asked.request_id)
+        return empty(202)
 
-def _stop(asked: Asked) -> HttpResponse:
-    Stop.request(asked.actor, asked.server, asked.request_id)
-    return empty(202)
+    return Entry(action.rule, schemas.anything(key), handle)
 
 
 def _reboot(asked: Asked) -> HttpResponse:
@@ -129,8 +132,12 @@ def _group_name(asked: Asked) -> str:
 
 
 TABLE: dict[str, Entry] = {
-    "os-start": Entry("os_compute_api:servers:start", schemas.anything("os-start"), _start),
-    "os-stop": Entry("os_compute_api:servers:stop", schemas.anything("os-stop"), _stop),
+    "os-start": _plain("os-start", Start),
+    "os-stop": _plain("os-stop", Stop),
+    "pause": _plain("pause", Pause),
+    "unpause": _plain("unpause", Unpause),
+    "suspend": _plain("suspend", Suspend),
+    "resume": _plain("resume", Resume),
     "reboot": Entry("os_compute_api:servers:reboot", schemas.REBOOT, _reboot),
     "forceDelete": Entry("os_compute_api:os-deferred-delete:force", schemas.anything("forceDelete"), _force_delete),
     "os-getConsoleOutput": Entry("os_compute_api:os-console-output", schemas.CONSOLE_OUTPUT, _console_output),
@@ -164,19 +171,15 @@ LATER: dict[str, tuple[str, str | None, str]] = {
     "os-getSerialConsole": ("2.1", "2.5", "Remote consoles"),
     "os-getVNCConsole": ("2.1", "2.5", "Remote consoles"),
     "os-migrateLive": ("2.1", None, "Migrating a running server"),
-    "pause": ("2.1", None, "Pausing a server"),
     "rebuild": ("2.1", None, "Rebuilding a server"),
     "removeFixedIp": ("2.1", "2.43", "Taking an address from a server"),
     "removeFloatingIp": ("2.1", "2.43", "Floating addresses"),
     "rescue": ("2.1", None, "Rescuing a server"),
     "resize": ("2.1", None, "Resizing a server"),
-    "resume": ("2.1", None, "Suspending a server"),
     "revertResize": ("2.1", None, "Resizing a server"),
     "shelve": ("2.1", None, "Shelving a server"),
     "shelveOffload": ("2.1", None, "Shelving a server"),
-    "suspend": ("2.1", None, "Suspending a server"),
     "trigger_crash_dump": ("2.17", None, "Crash dumps"),
-    "unpause": ("2.1", None, "Pausing a server"),
     "unrescue": ("2.1", None, "Rescuing a server"),
     "unshelve": ("2.1", None, "Shelving a server"),
 }

@@ -19,7 +19,7 @@ from integrations.networks import facade as networks
 from operations.models import Event
 from tasks.conductor import adoption, oddities, wire
 
-RUNS = frozenset({VmState.ACTIVE.value})
+RUNS = frozenset({VmState.ACTIVE.value, VmState.PAUSED.value})
 OFF = frozenset({PowerState.SHUTDOWN, PowerState.CRASHED, PowerState.NOSTATE})
 
 

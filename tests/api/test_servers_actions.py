@@ -40,6 +40,10 @@ def act(person: Any, server: Instance, key: str, args: Any = None, version: str 
         (VmState.STOPPED, "os-start", None, "powering-on", "start"),
         (VmState.ACTIVE, "reboot", {"type": "SOFT"}, "rebooting", "reboot"),
         (VmState.STOPPED, "reboot", {"type": "hard"}, "rebooting_hard", "reboot"),
+        (VmState.ACTIVE, "pause", None, "pausing", "pause"),
+        (VmState.PAUSED, "unpause", None, "unpausing", "unpause"),
+        (VmState.ACTIVE, "suspend", None, "suspending", "suspend"),
+        (VmState.SUSPENDED, "resume", None, "resuming", "resume"),
     ],
 )
 def test_verbs_are_accepted_and_shown(

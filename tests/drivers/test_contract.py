@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hosts.drivers import registry
-from hosts.drivers.base import Driver, Rebooting
+from hosts.drivers.base import Driver, Pausable, Rebooting, Suspending
 from hosts.drivers.errors import Fatal, GuestNotFound
 from hosts.drivers.specs import DiskSpec, GuestRef, GuestSpec, NicSpec, PowerState
 from hosts.drivers.steps import run, run_all, undo
@@ -172,6 +172,49 @@ def test_hard_reboot_ends_in_running(driver: Driver, spec: GuestSpec) -> None:
     run_all(driver.reboot(dataclasses.replace(spec, operation_id=str(uuid.uuid4())), hard=True))
 
     assert driver.state(spec.id).power == PowerState.RUNNING
+
+
+def test_a_paused_guest_stays_and_goes_on(driver: Driver, spec: GuestSpec) -> None:
+    assert isinstance(driver, Pausable)
+    run_all(driver.spawn(spec))
+
+    run_all([*driver.pause(ref(spec)), *driver.pause(ref(spec))])
+    assert driver.state(spec.id).power == PowerState.PAUSED
+
+    run_all([*driver.unpause(ref(spec)), *driver.unpause(ref(spec))])
+    assert driver.state(spec.id).power == PowerState.RUNNING
+
+
+def test_a_guest_that_is_off_cannot_be_paused(driver: Driver, spec: GuestSpec) -> None:
+    assert isinstance(driver, Pausable)
+    run_all(driver.spawn(spec))
+    run_all(driver.power_off(ref(spec)))
+
+    for steps in (driver.pause(ref(spec)), driver.unpause(ref(spec))):
+        with pytest.raises(Fatal):
+            run_all(steps)
+
+
+def test_a_suspended_guest_is_off_until_it_resumes(driver: Driver, spec: GuestSpec) -> None:
+    assert isinstance(driver, Suspending)
+    run_all(driver.spawn(spec))
+
+    run_all([*driver.suspend(ref(spec)), *driver.suspend(ref(spec))])
+    assert driver.state(spec.id).power == PowerState.SHUTDOWN
+
+    again = dataclasses.replace(spec, operation_id=str(uuid.uuid4()))
+    run_all([*driver.resume(again), *driver.resume(again)])
+    assert driver.state(spec.id).power == PowerState.RUNNING
+
+
+def test_a_suspended_guest_that_is_destroyed_leaves_nothing(driver: Driver, spec: GuestSpec) -> None:
+    assert isinstance(driver, Suspending)
+    run_all(driver.spawn(spec))
+    run_all(driver.suspend(ref(spec)))
+
+    run_all(driver.destroy(ref(spec)))
+
+    assert driver.leftovers(frozenset()) == []
 
 
 def test_a_guest_that_is_not_there(driver: Driver) -> None:

@@ -11,8 +11,10 @@ import pytest
 
 from computecloud.core import failpoints
 from instances.actions.delete import Delete
+from instances.actions.pause import Pause, Unpause
 from instances.actions.power import Start, Stop
 from instances.actions.reboot import Reboot
+from instances.actions.suspend import Resume, Suspend
 from instances.models import Instance
 from operations.models import Operation
 from tests.flows.conftest import Member
@@ -63,8 +65,9 @@ def prepare(verb: str, stage: Stage, member: Member) -> Instance:
         return server
     stage.settle()
     server.refresh_from_db()
-    if verb == "start":
-        Stop.request(member.actor, server)
+    before = {"start": Stop, "unpause": Pause, "resume": Suspend}.get(verb)
+    if before is not None:
+        before.request(member.actor, server)
         stage.settle()
         server.refresh_from_db()
     {
@@ -72,11 +75,18 @@ def prepare(verb: str, stage: Stage, member: Member) -> Instance:
         "stop": lambda: Stop.request(member.actor, server),
         "start": lambda: Start.request(member.actor, server),
         "reboot": lambda: Reboot.request(member.actor, server, type="HARD"),
+        "pause": lambda: Pause.request(member.actor, server),
+        "unpause": lambda: Unpause.request(member.actor, server),
+        "suspend": lambda: Suspend.request(member.actor, server),
+        "resume": lambda: Resume.request(member.actor, server),
     }[verb]()
     return server
 
 
-ENDS = {"create": "ACTIVE", "delete": "DELETED", "stop": "SHUTOFF", "start": "ACTIVE", "reboot": "ACTIVE"}
+ENDS = {
+    "create": "ACTIVE", "delete": "DELETED", "stop": "SHUTOFF", "start": "ACTIVE", "reboot": "ACTIVE",
+    "pause": "PAUSED", "unpause": "ACTIVE", "suspend": "SUSPENDED", "resume": "ACTIVE",
+}  # fmt: skip
 
 
 def points_of(verb: str, stage: Stage, member: Member, dying: Callable[[str], list[str]]) -> list[str]:
@@ -92,7 +102,7 @@ def test_the_worker_dies_at_each_point(
     verb: str, stage: Stage, member: Member, dying: Callable[[str], list[str]]
 ) -> None:
     points = points_of(verb, stage, member, dying)
-    assert len(points) >= 3, points
+    assert len(points) >= 2, points
     for name in points:
         server = prepare(verb, stage, member)
         passed = dying(name)
@@ -221,6 +231,24 @@ def test_a_guest_that_goes_off_by_itself_shows_shutoff(stage: Stage, member: Mem
     stage.reconciler.run()
     server.refresh_from_db()
     assert (server.status, server.power_on) == ("SHUTOFF", False)
+
+
+def test_a_paused_guest_that_is_gone_shows_shutoff(stage: Stage, member: Member) -> None:
+    from hosts.drivers import steps
+    from hosts.drivers.specs import GuestRef
+
+    [server] = member.creates()
+    stage.settle()
+    server.refresh_from_db()
+    Pause.request(member.actor, server)
+    stage.settle()
+    stage.reconciler.run()
+    server.refresh_from_db()
+    assert (server.status, server.power_state) == ("PAUSED", 3)
+    steps.run_all(stage.drivers[server.host_id or ""].power_off(GuestRef(server.id, server.owner_epoch)))
+    stage.reconciler.run()
+    server.refresh_from_db()
+    assert server.status == "SHUTOFF"
 
 
 def test_what_an_unreachable_conductor_cannot_confirm_is_left_alone(stage: Stage, member: Member) -> None:

@@ -79,6 +79,44 @@ def test_soft_and_hard_reboot_boot_once_each_however_often_delivered(driver: Lib
     assert driver.state(spec.id).power == PowerState.RUNNING
 
 
+def test_a_paused_guest_does_nothing_until_it_goes_on(driver: LibvirtDriver, spec: GuestSpec) -> None:
+    run_all(driver.spawn(spec))
+    assert eventually(lambda: hellos(driver, spec) == 1)
+
+    run_all(driver.pause(ref(spec)))
+    run(driver.power_off(ref(spec), timeout_s=2)[0])  # its power button: a guest that runs switches itself off
+    assert driver.state(spec.id).power == PowerState.PAUSED
+
+    run_all(driver.unpause(ref(spec)))
+    run(driver.power_off(ref(spec), timeout_s=30)[0])
+    assert driver.state(spec.id).power == PowerState.SHUTDOWN
+
+
+def test_a_suspended_guest_goes_on_where_it_was(driver: LibvirtDriver, spec: GuestSpec, machine: Host) -> None:
+    run_all(driver.spawn(spec))
+    assert eventually(lambda: hellos(driver, spec) == 1)
+
+    run_all(driver.suspend(ref(spec)))
+    assert driver.state(spec.id).power == PowerState.SHUTDOWN
+    assert virsh(machine, "list", "--all", "--with-managed-save", "--uuid").split() == [spec.id]
+
+    run_all(driver.resume(again(spec)))
+    assert driver.state(spec.id).power == PowerState.RUNNING
+    run(driver.power_off(ref(spec), timeout_s=30)[0])
+    assert driver.state(spec.id).power == PowerState.SHUTDOWN
+    assert hellos(driver, spec) == 1, "it booted instead of going on"
+
+
+def test_a_hard_reboot_forgets_the_saved_memory(driver: LibvirtDriver, spec: GuestSpec) -> None:
+    run_all(driver.spawn(spec))
+    assert eventually(lambda: hellos(driver, spec) == 1)
+    run_all(driver.suspend(ref(spec)))
+
+    run_all(driver.reboot(again(spec), hard=True))
+
+    assert eventually(lambda: hellos(driver, spec) == 2)
+
+
 def test_events_tell_of_a_guest_that_went_away(driver: LibvirtDriver, spec: GuestSpec, machine: Host) -> None:
     heard: list[str] = []
     driver.on_change(heard.append)

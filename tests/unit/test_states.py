@@ -42,6 +42,11 @@ def test_every_vm_state_has_a_status() -> None:
         (VmState.STOPPED, "start", "host", "SHUTOFF", "powering-on"),
         (VmState.ERROR, "delete", "host", "ERROR", "deleting"),
         (VmState.BUILDING, "delete", "host", "BUILD", "deleting"),
+        (VmState.ACTIVE, "pause", "host", "ACTIVE", "pausing"),
+        (VmState.PAUSED, "unpause", "host", "PAUSED", "unpausing"),
+        (VmState.ACTIVE, "suspend", "host", "ACTIVE", "suspending"),
+        (VmState.SUSPENDED, "resume", "host", "SUSPENDED", "resuming"),
+        (VmState.SUSPENDED, "reboot", "hard", "HARD_REBOOT", "rebooting_hard"),
     ],
 )
 def test_the_words_nova_uses(settled: VmState, verb: str | None, phase: str, status: str, task: str | None) -> None:

@@ -14,7 +14,7 @@ from threading import Event
 import msgspec
 
 from hosts.drivers import names, steps
-from hosts.drivers.base import ConsoleLogged, Driver, ImageSource, Rebooting
+from hosts.drivers.base import ConsoleLogged, Driver, ImageSource, Pausable, Rebooting, Suspending
 from hosts.drivers.errors import Fatal, GuestNotFound
 from hosts.drivers.fake import console
 from hosts.drivers.fake.faults import Faults
@@ -40,7 +40,7 @@ class Options(msgspec.Struct, forbid_unknown_fields=True):
     fetch: bool = False  # really fetch images through the ImageSource
 
 
-class FakeDriver(Driver, Rebooting, ConsoleLogged):
+class FakeDriver(Driver, Rebooting, Pausable, Suspending, ConsoleLogged):
     """One simulated host; a process may hold many, each with a state folder of its own."""
 
     name = "fake"
@@ -157,6 +157,22 @@ class FakeDriver(Driver, Rebooting, ConsoleLogged):
         ask = self._step("shut_down", spec.id, partial(self._shut_down, spec.id, spec.operation_id))
         return [ask, stop, *self.power_on(spec)]
 
+    def pause(self, ref: GuestRef) -> Sequence[Step]:
+        return [self._step("pause", ref.id, partial(self._turn, ref.id, PowerState.RUNNING, PowerState.PAUSED))]
+
+    def unpause(self, ref: GuestRef) -> Sequence[Step]:
+        return [self._step("unpause", ref.id, partial(self._turn, ref.id, PowerState.PAUSED, PowerState.RUNNING))]
+
+    def suspend(self, ref: GuestRef) -> Sequence[Step]:
+        return [self._step("save", ref.id, partial(self._save, ref.id))]
+
+    def resume(self, spec: GuestSpec) -> Sequence[Step]:
+        return [
+            self._step("check_disks", spec.id, partial(self._check_disks, spec)),
+            self._step("plug_ports", spec.id, partial(self._plug_ports, spec)),
+            self._step("start", spec.id, partial(self._start, spec)),
+        ]
+
     def occur(self, guest_id: str, power: PowerState) -> None:
         """The world changes a guest behind our back (it halts, its process dies); listeners are told."""
         steps.run(Step("occur", partial(self._occur, guest_id, power)))
@@ -250,7 +266,7 @@ class FakeDriver(Driver, Rebooting, ConsoleLogged):
     def _undefine(self, ref: GuestRef) -> None:
         guest = self._guests.find(ref.id)
         if guest is not None and guest.defined:
-            guest.defined, guest.power, guest.boots = False, PowerState.NOSTATE, 0
+            guest.defined, guest.power, guest.boots, guest.is_saved = False, PowerState.NOSTATE, 0, False
             self._guests.save(guest)
 
     def _start(self, spec: GuestSpec) -> None:
@@ -258,7 +274,8 @@ class FakeDriver(Driver, Rebooting, ConsoleLogged):
         if guest.is_running:
             return
         guest.power = PowerState.RUNNING
-        guest.boots += 1
+        guest.boots += not guest.is_saved
+        guest.is_saved = False
         self._guests.save(guest)
 
     def _stop(self, ref: GuestRef) -> None:
@@ -273,12 +290,27 @@ class FakeDriver(Driver, Rebooting, ConsoleLogged):
     def _end(self, guest_id: str, how: str, *, unless_started_by: str = "") -> None:
         """``unless_started_by``: the operation which, if it started the guest already, must not end it."""
         guest = self._guests.find(guest_id)
-        if guest is None or not guest.is_running:
+        if guest is None or not (guest.is_running or guest.is_saved):
             return
         if unless_started_by and guest.operation_id == unless_started_by:
             return
-        guest.power, guest.stopped_by = PowerState.SHUTDOWN, how
+        guest.power, guest.is_saved, guest.stopped_by = PowerState.SHUTDOWN, False, how
         self._guests.save(guest)
+
+    def _turn(self, guest_id: str, before: PowerState, after: PowerState) -> None:
+        guest = self._defined(guest_id)
+        if guest.power == after:
+            return
+        if guest.power != before:
+            raise Fatal(f"guest {guest_id} is {PowerState(guest.power).name.lower()}")
+        guest.power = after
+        self._guests.save(guest)
+
+    def _save(self, guest_id: str) -> None:
+        guest = self._defined(guest_id)
+        if guest.is_running:
+            guest.power, guest.is_saved, guest.stopped_by = PowerState.SHUTDOWN, True, "saved"
+            self._guests.save(guest)
 
     def _occur(self, guest_id: str, power: PowerState) -> None:
         guest = self._defined(guest_id)

@@ -33,6 +33,7 @@ class Guest(msgspec.Struct, omit_defaults=True):
     defined: bool = False
     power: int = PowerState.NOSTATE
     boots: int = 0
+    is_saved: bool = False  # its memory lies on the disk
     stopped_by: str = ""  # how it ended last: shutdown, destroyed, crashed
 
     @property

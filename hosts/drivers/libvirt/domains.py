@@ -9,7 +9,7 @@ import libvirt
 import structlog
 
 from hosts.drivers import names
-from hosts.drivers.errors import DriverError, GuestNotFound, Transient
+from hosts.drivers.errors import DriverError, Fatal, GuestNotFound, Transient
 from hosts.drivers.libvirt import domain_xml
 from hosts.drivers.libvirt.connection import Connection
 from hosts.drivers.libvirt.domain_xml import NAMESPACE, Mark
@@ -113,13 +113,47 @@ class Domains:
 
         self._connection.change(f"starting {guest_id}", act, deadline_s=self._options.start_deadline_s)
 
+    def pause(self, guest_id: str) -> None:
+        """The guest's CPUs stand still. Raises GuestNotFound, Fatal (it does not run)."""
+
+        def act(connection: libvirt.virConnect) -> None:
+            domain = connection.lookupByUUIDString(guest_id)
+            if domain.state()[0] != libvirt.VIR_DOMAIN_PAUSED:
+                domain.suspend()
+
+        self._connection.change(f"pausing {guest_id}", act)
+
+    def unpause(self, guest_id: str) -> None:
+        """They go on. Raises GuestNotFound, Fatal (it does not run)."""
+
+        def act(connection: libvirt.virConnect) -> None:
+            domain = connection.lookupByUUIDString(guest_id)
+            if domain.state()[0] == libvirt.VIR_DOMAIN_PAUSED:
+                domain.resume()
+            elif not domain.isActive():
+                raise Fatal(f"guest {guest_id} does not run")
+
+        self._connection.change(f"unpausing {guest_id}", act)
+
+    def save(self, guest_id: str) -> None:
+        """The guest's memory is in a file of libvirt's, for its next start; a guest that is off stays so."""
+
+        def act(connection: libvirt.virConnect) -> None:
+            domain = connection.lookupByUUIDString(guest_id)
+            if domain.isActive():
+                domain.managedSave(libvirt.VIR_DOMAIN_SAVE_RUNNING)
+
+        self._connection.change(f"saving {guest_id}", act, deadline_s=self._options.save_deadline_s)
+
     def stop(self, guest_id: str) -> None:
-        """The guest does not run: libvirt asks its process to end, and after 10 s forces it."""
+        """The guest does not run: libvirt asks its process to end, and after 10 s forces it. No saved memory stays."""
 
         def act(connection: libvirt.virConnect) -> None:
             domain = _find(connection, guest_id)
             if domain is not None and domain.isActive():
                 domain.destroy()
+            elif domain is not None and domain.hasManagedSaveImage():
+                domain.managedSaveRemove()
 
         self._connection.change(f"stopping {guest_id}", act, deadline_s=self._options.stop_deadline_s)
 
@@ -146,14 +180,19 @@ class Domains:
     def _press_power_button(self, guest_id: str) -> None:
         def act(connection: libvirt.virConnect) -> None:
             domain = _find(connection, guest_id)
-            if domain is not None and domain.isActive():
+            if domain is None or not domain.isActive():
+                return
+            try:
                 domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
+            except libvirt.libvirtError as error:  # invalid: it is paused, or about to be off
+                if error.get_error_code() != libvirt.VIR_ERR_OPERATION_INVALID:
+                    raise
 
         try:
             self._connection.change(f"asking {guest_id} to shut down", act)
         except Transient:
             raise
-        except DriverError as problem:  # it cannot be asked (paused, say): it will be forced
+        except DriverError as problem:  # it cannot be asked: it will be forced
             log.info("guest could not be asked to shut down", guest_id=guest_id, problem=str(problem))
 
 

@@ -8,7 +8,7 @@ from threading import Lock
 
 import structlog
 
-from hosts.drivers.base import ConsoleLogged, Driver, ImageSource, Networked, Rebooting
+from hosts.drivers.base import ConsoleLogged, Driver, ImageSource, Networked, Pausable, Rebooting, Suspending
 from hosts.drivers.errors import DriverError
 from hosts.drivers.libvirt import console_log, destroy, files, inventory, power, spawn
 from hosts.drivers.libvirt.host import LibvirtHost, assemble
@@ -21,7 +21,7 @@ from hosts.plumbing import Plumbing
 log = structlog.get_logger(__name__)
 
 
-class LibvirtDriver(Driver, Rebooting, ConsoleLogged, Networked):
+class LibvirtDriver(Driver, Rebooting, Pausable, Suspending, ConsoleLogged, Networked):
     """One host under one libvirtd."""
 
     name = "libvirt"
@@ -68,6 +68,18 @@ class LibvirtDriver(Driver, Rebooting, ConsoleLogged, Networked):
 
     def reboot(self, spec: GuestSpec, *, hard: bool, timeout_s: int = 60) -> Sequence[Step]:
         return power.reboot(self.host, spec, hard=hard, timeout_s=timeout_s)
+
+    def pause(self, ref: GuestRef) -> Sequence[Step]:
+        return power.pause(self.host, ref)
+
+    def unpause(self, ref: GuestRef) -> Sequence[Step]:
+        return power.unpause(self.host, ref)
+
+    def suspend(self, ref: GuestRef) -> Sequence[Step]:
+        return power.suspend(self.host, ref)
+
+    def resume(self, spec: GuestSpec) -> Sequence[Step]:
+        return power.resume(self.host, spec)
 
     def console_log(self, guest_id: str, *, max_bytes: int = 102400) -> bytes:
         if not self.host.disks.folder(guest_id).is_dir():

@@ -1,4 +1,4 @@
-"""Power off, power on, reboot."""
+"""Power off, power on, reboot; pause and suspend."""
 
 from __future__ import annotations
 
@@ -30,6 +30,28 @@ def reboot(host: LibvirtHost, spec: GuestSpec, *, hard: bool, timeout_s: int) ->
         return [stop, *spawn.restart_steps(host, spec)]
     ask = Step("shut_down", partial(_shut_down, host, spec.id, spec.operation_id, timeout_s))
     return [ask, stop, *spawn.restart_steps(host, spec)]
+
+
+def pause(host: LibvirtHost, ref: GuestRef) -> Sequence[Step]:
+    return [Step("pause", partial(host.domains.pause, ref.id), partial(host.domains.unpause, ref.id))]
+
+
+def unpause(host: LibvirtHost, ref: GuestRef) -> Sequence[Step]:
+    return [Step("unpause", partial(host.domains.unpause, ref.id))]
+
+
+def suspend(host: LibvirtHost, ref: GuestRef) -> Sequence[Step]:
+    """The memory goes to libvirt's managed save, which its next start takes up."""
+    return [Step("save", partial(host.domains.save, ref.id))]
+
+
+def resume(host: LibvirtHost, spec: GuestSpec) -> Sequence[Step]:
+    """The definition stays the one that the saved memory belongs to."""
+    return [
+        Step("check_disks", partial(spawn.check_disks, host, spec)),
+        Step("plug_ports", partial(host.ports.plug, spec)),
+        Step("start", partial(host.domains.start, spec.id)),
+    ]
 
 
 def _shut_down(host: LibvirtHost, guest_id: str, operation_id: str, timeout_s: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from django.db import transaction
 
-from scheduling import claims, decisions, rules
+from scheduling import claims, configuration, decisions
 from scheduling.claims import Chosen
 from scheduling.columns import numa
 from scheduling.request import PlacementRequest
@@ -32,7 +32,7 @@ def place(request: PlacementRequest, commit: Callable[[Chosen], bool]) -> Chosen
     """
     lost = 0
     for _round in range(2):
-        table, now = TABLE.get(), rules.in_force()
+        table, now = TABLE.get(), configuration.in_force()
         seed = zlib.crc32(request.consumer_id.encode())
         verdict = decisions.decide(table, request, now.filters, now.weighers, seed=seed)
         for row in verdict.candidates:

@@ -11,6 +11,7 @@ from instances.actions.power import Start, Stop
 from instances.actions.reboot import Reboot
 from instances.actions.suspend import Resume, Suspend
 
-ACTIONS: dict[str, type[Action]] = {
-    action.verb: action for action in (Create, Delete, Start, Stop, Reboot, Pause, Unpause, Suspend, Resume, ConsoleOutput)
-}
+VERBS: tuple[type[Action], ...] = (
+    Create, Delete, Start, Stop, Reboot, Pause, Unpause, Suspend, Resume, ConsoleOutput,
+)  # fmt: skip
+ACTIONS: dict[str, type[Action]] = {action.verb: action for action in VERBS}

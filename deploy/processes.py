@@ -44,6 +44,7 @@ def _python_environment(config: Path, *more: Path) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "computecloud.settings",
         "PYTHONPATH": str(CHECKOUT),
         "PYTHONUNBUFFERED": "1",
+        "PYTHONFAULTHANDLER": "1",  # a crash in native code says in whose
         # `up` had Django's checks run by migrate; in a worker they would load every URL and view: 20 MB.
         "CELERY_SKIP_CHECKS": "1",
         # Docstrings are a fifteenth of a process's memory. Only the API serves text made from them.

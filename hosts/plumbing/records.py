@@ -15,6 +15,9 @@ import msgspec
 from hosts.drivers.specs import NetworkSpec, NicSpec
 from hosts.plumbing.names import checked_id
 
+_NETWORK = msgspec.json.Decoder(NetworkSpec)
+_NIC = msgspec.json.Decoder(NicSpec)
+
 
 class Records:
     """The folder ``state_dir``: ``networks/ID/network.json`` and ``networks/ID/ports/ID.json``."""
@@ -46,20 +49,20 @@ class Records:
 
     def networks(self) -> dict[str, NetworkSpec]:
         """By id."""
-        found = [msgspec.json.decode(file.read_bytes(), type=NetworkSpec) for file in self._files("*/network.json")]
+        found = [_NETWORK.decode(file.read_bytes()) for file in self._files("*/network.json")]
         return {network.id: network for network in found}
 
     def network(self, network_id: str) -> NetworkSpec | None:
         file = self._folder(network_id) / "network.json"
-        return msgspec.json.decode(file.read_bytes(), type=NetworkSpec) if file.exists() else None
+        return _NETWORK.decode(file.read_bytes()) if file.exists() else None
 
     def ports(self, network_id: str) -> list[NicSpec]:
         """The ports of a network on this host, in a fixed order."""
         files = self._files(f"{checked_id(network_id)}/ports/*.json")
-        return [msgspec.json.decode(file.read_bytes(), type=NicSpec) for file in files]
+        return [_NIC.decode(file.read_bytes()) for file in files]
 
     def all_ports(self) -> list[NicSpec]:
-        return [msgspec.json.decode(file.read_bytes(), type=NicSpec) for file in self._files("*/ports/*.json")]
+        return [_NIC.decode(file.read_bytes()) for file in self._files("*/ports/*.json")]
 
     def network_of(self, port_id: str) -> str | None:
         """The network that a port is recorded in."""

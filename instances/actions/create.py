@@ -27,6 +27,8 @@ from scheduling import claims, dispatch
 from scheduling.claims import Chosen
 
 MOST_HOSTS = 3
+PORT_PLANS = list[PortPlan]
+msgspec.convert([], PORT_PLANS)  # msgspec learns of a type once, and here: not in two threads at the same time
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,7 @@ class Create(Action):
         if instance.network_info:
             return networks.move(instance.id, host.id, host.name)
         server = networks.ServerRef(instance.id, instance.project_id, instance.hostname, host.zone)
-        plans = msgspec.convert(instance.network_wishes, list[PortPlan])
+        plans = msgspec.convert(instance.network_wishes, PORT_PLANS)
         return networks.allocate(server, plans, instance.security_groups, host.id, host.name)
 
     @classmethod

@@ -157,3 +157,25 @@ def test_the_street_runs_downhill() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
     output = run([str(linter), "--no-cache"], cwd=ROOT, timeout_s=120)
     assert b"0 broken" in output
+
+
+# run once, when a process starts, before it has other threads
+CONVERT_AT_START = {
+    "computecloud/conf.py", "tasks/agent/identity.py", "hosts/drivers/fake/driver.py", "hosts/drivers/fake/faults.py",
+    "hosts/drivers/libvirt/options.py",
+}  # fmt: skip
+CONVERT_LEARNT = {"instances/actions/create.py"}  # the module converts once at its import
+
+
+def test_decoders_are_made_at_import() -> None:
+    """msgspec 0.22 crashes the process (SIGSEGV) when two threads learn of a type at the same time."""
+    found = []
+    for path, tree in sources().items():
+        for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+            for call in (node for node in ast.walk(function) if isinstance(node, ast.Call)):
+                name = name_of(call.func)
+                learns = name == "Decoder" or (name == "decode" and any(word.arg == "type" for word in call.keywords))
+                converts = name == "convert" and str(path) not in CONVERT_AT_START | CONVERT_LEARNT
+                if (learns or converts) and "msgspec" in ast.unparse(call.func):
+                    found.append(place(path, call))
+    assert found == []

@@ -39,6 +39,10 @@ class Hits(msgspec.Struct):
     hits: dict[str, int] = {}
 
 
+_FAULTS = msgspec.json.Decoder(dict[str, Fault])
+_HITS = msgspec.json.Decoder(Hits)
+
+
 class Faults:
     """The faults of one fake host. ``strike`` is called before and after the change of every step."""
 
@@ -100,13 +104,13 @@ class Faults:
         self._faults = self._fixed
         if changed_at:
             with open(self._file, "rb") as file:
-                self._faults = self._fixed | msgspec.json.decode(file.read(), type=dict[str, Fault])
+                self._faults = self._fixed | _FAULTS.decode(file.read())
         self._hits = self._earlier_hits(changed_at)
 
     def _earlier_hits(self, changed_at: int) -> Hits:
         try:
             with open(self._hits_file, "rb") as file:
-                hits = msgspec.json.decode(file.read(), type=Hits)
+                hits = _HITS.decode(file.read())
         except FileNotFoundError:
             return Hits(of=changed_at)
         return hits if hits.of == changed_at else Hits(of=changed_at)

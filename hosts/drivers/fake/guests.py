@@ -46,6 +46,9 @@ class Guest(msgspec.Struct, omit_defaults=True):
         return not (self.defined or self.disks or self.ports or self.config_drive)
 
 
+_GUEST = msgspec.json.Decoder(Guest)
+
+
 class Guests:
     """The guests of one fake host, below ``folder``.
 
@@ -57,7 +60,6 @@ class Guests:
         self._folder = str(folder)
         self._durable = durable
         self._encode = msgspec.json.Encoder().encode
-        self._decode = msgspec.json.Decoder(Guest).decode
         self._lock = Lock()  # a reader must not see half of another thread's write
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
 
@@ -70,7 +72,7 @@ class Guests:
         except FileNotFoundError:
             return None
         line, ended, _ = data.partition(b"\n")
-        return self._decode(line) if ended else None
+        return _GUEST.decode(line) if ended else None
 
     def save(self, guest: Guest) -> None:
         """Write the guest; one of which nothing is left is removed. Raises OutsideStep."""

@@ -35,6 +35,9 @@ class DiskRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     base_format: Literal["raw", "qcow2"] = "raw"
 
 
+_RECORDS = msgspec.json.Decoder(dict[str, DiskRecord])
+
+
 class DiskSource(msgspec.Struct, frozen=True):
     """A disk as the domain XML names it: the file, its format, and what lies below."""
 
@@ -70,7 +73,7 @@ class Disks:
             data = (self.folder(guest_id) / "disks.json").read_bytes()
         except FileNotFoundError:
             return {}
-        return msgspec.json.decode(data, type=dict[str, DiskRecord])
+        return _RECORDS.decode(data)
 
     def bases(self) -> frozenset[str]:
         """Checksums of all images that any guest's disk stands on."""

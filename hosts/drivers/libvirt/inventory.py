@@ -15,6 +15,7 @@ from hosts.drivers.libvirt.options import Options
 from hosts.drivers.specs import HostInventory
 
 GIB = 2**30
+_KEPT = msgspec.json.Decoder(dict[str, float])
 TRAITS = (
     "COMPUTE_DEVICE_TAGGING",
     "COMPUTE_GRAPHICS_MODEL_BOCHS",
@@ -109,7 +110,7 @@ def _disk_gb(host: LibvirtHost) -> int:
     if options.disk_gb:
         return options.disk_gb
     try:
-        kept = msgspec.json.decode(file.read_bytes(), type=dict[str, float])
+        kept = _KEPT.decode(file.read_bytes())
     except FileNotFoundError:
         kept = {}
     if kept.get("share") != options.share:

@@ -15,6 +15,8 @@ from hosts.drivers.libvirt import files
 from hosts.drivers.libvirt.disks import Disks
 from hosts.drivers.specs import GuestSpec, NetworkSpec, NicSpec
 
+_TAPS = msgspec.json.Decoder(dict[str, str])
+
 
 class Wires(Protocol):
     """What a driver needs of ``hosts.plumbing.Plumbing``; every call looks before it acts."""
@@ -70,7 +72,7 @@ class Ports:
     def taps(self, guest_id: str) -> dict[str, str]:
         """Port id -> device ("" while it is being made)."""
         try:
-            return msgspec.json.decode(self._file(guest_id).read_bytes(), type=dict[str, str])
+            return _TAPS.decode(self._file(guest_id).read_bytes())
         except FileNotFoundError:
             return {}
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import ssl
+from typing import Any
+from urllib.parse import urlsplit
 
 from celery import Celery
 from kombu import Queue
@@ -14,10 +17,31 @@ CONF = conf()
 ON_RABBITMQ = CONF.broker_url.startswith("amqp")
 QUEUE_TYPE = "quorum" if ON_RABBITMQ else "classic"  # RabbitMQ keeps a quorum queue through the loss of a node
 
+
+def _tls() -> dict[str, Any] | None:
+    """How a broker reached by TLS is verified: by its certificate and its name, never less."""
+    parts = urlsplit(CONF.broker_url)
+    files = {"ca": CONF.ca_file or None, "certificate": CONF.certificate_file or None, "key": CONF.key_file or None}
+    if parts.scheme == "rediss":
+        return {
+            "ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True, "ssl_ca_certs": files["ca"],
+            "ssl_certfile": files["certificate"], "ssl_keyfile": files["key"],
+        }  # fmt: skip
+    if parts.scheme == "amqps":
+        return {
+            "cert_reqs": ssl.CERT_REQUIRED, "check_hostname": True, "server_hostname": parts.hostname,
+            "ca_certs": files["ca"], "certfile": files["certificate"], "keyfile": files["key"],
+        }  # fmt: skip
+    return None
+
+
 app = Celery("computecloud")
 app.set_default()  # Celery's "current" app is per thread; servers publish from threads of their own
 app.conf.update(
     broker_url=CONF.broker_url,
+    broker_use_ssl=_tls(),
+    # Queues that expire are kept alive by scripts that touch the bindings of others: an agent's user may not.
+    **({"control_queue_expires": None} if CONF.role == "agent" else {}),
     result_backend=None,
     task_ignore_result=True,
     task_serializer="json",

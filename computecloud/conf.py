@@ -45,10 +45,21 @@ class Conf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     admin_networks: list[str] = msgspec.field(default_factory=lambda: ["127.0.0.0/8", "::1/128"])
     conductor_url: str = "http://127.0.0.1:8776"  # where compute hosts find the conductor
 
+    # --- TLS with the cloud's own authority
+    tls: bool = False  # the conductor's door asks hosts for their certificates and says who came
+    ca_file: str = ""  # role agent: who vouches for the conductor and the broker
+    certificate_file: str = ""  # role agent: who it is
+    key_file: str = ""
+
     # --- stores
     database_url: str = "sqlite:///cloud.sqlite3"
     database_pooler: bool = False  # a transaction pooler sits in front of PostgreSQL: no prepared statements
     broker_url: str = "redis://127.0.0.1:6379/0"
+    # where hosts find the broker; a host called * is the one at which they reached the conductor
+    broker_for_hosts: str = ""
+    # whose users are made for agents; none: all share the one that broker_for_hosts names
+    broker_users: Literal["none", "redis", "rabbitmq"] = "none"
+    broker_management_url: str = ""  # RabbitMQ's HTTP API, with an administrator's name and password
 
     # --- identity
     authenticator: str = "integrations.identity.facade.authenticate"  # token -> Actor, by dotted path

@@ -55,7 +55,13 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--admin-from", action="append", metavar="CIDR", help="network that may open /admin/ (loopback); repeatable"
     )
+    one.add_argument(
+        "--tls", action=argparse.BooleanOptionalAction, default=None,
+        help="https, conductor and broker with the cloud's own certificates",
+    )  # fmt: skip
+    one.add_argument("--hosts-listen", metavar="ADDRESS", help="where other machines find this one (with --tls)")
     one.add_argument("--database", metavar="URL", help="postgresql://... instead of SQLite in the state folder")
+    one.add_argument("--broker-management", metavar="URL", help="RabbitMQ's HTTP API, to make a user for each host")
     one.add_argument("--broker", metavar="URL", help="amqp://... (RabbitMQ) instead of a Redis of the cloud's own")
     one.add_argument("--no-guest", action="store_true", help="do not boot the first guest")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -25,8 +26,12 @@ class ApiProblem(Failure):
 class Client:
     """One login. Paths are those of the one origin, such as /compute/v2.1/servers."""
 
-    def __init__(self, base_url: str, user: str, password: str, *, timeout_s: float = 30) -> None:
+    def __init__(
+        self, base_url: str, user: str, password: str, *, timeout_s: float = 30, trust: Path | None = None
+    ) -> None:
+        """``trust``: the certificate of the authority that vouches for an https address; None: the system's."""
         self.base_url, self.user, self.password, self.timeout_s = base_url, user, password, timeout_s
+        self._tls = ssl.create_default_context(cafile=trust) if base_url.startswith("https:") else None
         self._token: str | None = None
 
     def log_in(self) -> str:
@@ -82,7 +87,10 @@ class Client:
         request = urllib.request.Request(  # noqa: S310 (the address of our own front)
             url, data=data, method=method, headers=kind | {"Accept": "application/json"} | headers
         )
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never through the user's web proxy
+        handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]  # never by the user's web proxy
+        if self._tls is not None:
+            handlers.append(urllib.request.HTTPSHandler(context=self._tls))
+        opener = urllib.request.build_opener(*handlers)
         try:
             with opener.open(request, timeout=self.timeout_s) as answer:
                 return answer.status, answer.headers, answer.read()

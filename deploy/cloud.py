@@ -33,7 +33,13 @@ class Wish:
     admin_networks: list[str] = field(default_factory=lambda: ["127.0.0.0/8", "::1/128"])
     database_url: str = ""  # empty: SQLite in the state folder
     broker_url: str = ""  # empty: a Redis of its own
-    conductor_port: int = 0  # loopback port, chosen at the first `up` (simulated hosts only)
+    broker_management_url: str = ""  # RabbitMQ's HTTP API, where hosts' users are made
+    conductor_port: int = 0  # ports for simulated hosts, chosen at the first `up`; real hosts have an own network
+    broker_port: int = 0
+    tls: bool = False  # https, conductor and broker with the cloud's own authority
+    hosts_listen: str = ""  # address of this machine at which hosts on other machines find conductor and broker
+    added: list[str] = field(default_factory=list)  # hosts of this machine beside those that `up` makes
+    removed: list[str] = field(default_factory=list)  # hosts that `up` makes no more
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,16 @@ class Cloud:
         return self.state / "data"
 
     @property
+    def ca(self) -> Path:
+        """The cloud's own certificate authority: its key, and the servers'."""
+        return self.state / "ca"
+
+    @property
+    def trust(self) -> Path | None:
+        """Whose certificates prove that somebody is this cloud; None without TLS."""
+        return self.ca / "ca.crt" if self.wish.tls else None
+
+    @property
     def static(self) -> Path:
         return self.state / "static"
 
@@ -80,7 +96,7 @@ class Cloud:
     def local_url(self) -> str:
         """Where this machine reaches the front, whatever the public name is."""
         host = "127.0.0.1" if self.wish.listen in EVERYWHERE else self.wish.listen
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.wish.port}"
+        return f"{'https' if self.wish.tls else 'http'}://{bracketed(host)}:{self.wish.port}"
 
     @property
     def database_url(self) -> str:
@@ -98,6 +114,11 @@ class Cloud:
 
     def save(self) -> None:
         write_private(self.state / "cloud.toml", toml_text(asdict(self.wish)))
+
+
+def bracketed(address: str) -> str:
+    """An address as URLs and nginx write it."""
+    return f"[{address}]" if ":" in address else address
 
 
 def load(state: Path) -> Cloud:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from deploy import broker
-from deploy.cloud import Cloud
+from deploy.cloud import Cloud, bracketed
 from deploy.credentials import Secrets
 from deploy.files import toml_text, write_private
+from tasks.agent.enrolment import Room, broker_url
 
 CONDUCTOR_PORT = 8776
 
@@ -24,7 +25,7 @@ class Agent:
     identities: Sequence[Path]
     enter: Sequence[str] = ()  # command prefix; empty: this machine's own namespaces
     underlay_address: str = ""
-    broker_address: str | None = None  # None: the local socket
+    uses_network: bool = False  # reaches the broker over the hosts' own network, not the local socket
 
     @property
     def process_name(self) -> str:
@@ -39,11 +40,33 @@ def agent_file(cloud: Cloud, agent: Agent) -> Path:
     return cloud.etc / f"agent-{agent.name}.conf"
 
 
-def conductor_url(cloud: Cloud, network_address: str | None) -> str:
-    """Where hosts find the conductor: on their own network, or on loopback when they are simulated."""
-    if network_address:
-        return f"http://{network_address}:{CONDUCTOR_PORT}"
-    return f"http://127.0.0.1:{cloud.wish.conductor_port}"
+def room_of(cloud: Cloud, agent_name: str) -> Room:
+    """An agent's private folder: its state, and what it proves itself with."""
+    return Room(cloud.data / f"agent-{agent_name}")
+
+
+def conductor_port(cloud: Cloud) -> int:
+    return cloud.wish.conductor_port if cloud.wish.fake else CONDUCTOR_PORT
+
+
+def conductor_addresses(cloud: Cloud, network_address: str | None) -> list[str]:
+    """Where the conductor listens: on the hosts' own network (loopback when they are simulated), and for others."""
+    wanted = [network_address or "127.0.0.1", cloud.wish.hosts_listen]
+    return list(dict.fromkeys(address for address in wanted if address))
+
+
+def broker_addresses(cloud: Cloud, network_address: str | None) -> list[str]:
+    """Where the broker listens beside its local socket."""
+    return list(dict.fromkeys(address for address in (network_address, cloud.wish.hosts_listen) if address))
+
+
+def broker_for_hosts(cloud: Cloud, network_address: str | None) -> str:
+    return broker.url_for_hosts(cloud, broker_addresses(cloud, network_address))
+
+
+def conductor_url(cloud: Cloud, address: str | None) -> str:
+    """Where hosts find the conductor: at an address of the hosts' own network, or on loopback."""
+    return f"{'https' if cloud.wish.tls else 'http'}://{bracketed(address or '127.0.0.1')}:{conductor_port(cloud)}"
 
 
 def write_cloud(cloud: Cloud, secrets: Secrets, network_address: str | None) -> None:
@@ -55,28 +78,33 @@ def write_cloud(cloud: Cloud, secrets: Secrets, network_address: str | None) -> 
         "public_url": cloud.public_url,
         "admin_networks": list(cloud.wish.admin_networks),
         "conductor_url": conductor_url(cloud, network_address),
+        "tls": cloud.wish.tls,
         "database_url": cloud.database_url,
-        "broker_url": broker.local_url(cloud, secrets),
+        "broker_url": broker.cloud_url(cloud, secrets),
+        "broker_for_hosts": broker_for_hosts(cloud, network_address),
+        "broker_users": broker.users(cloud),
+        "broker_management_url": cloud.wish.broker_management_url,
         "image_bytes_by_front": True,
     }
     write_private(cloud.config_file, toml_text(values))
 
 
-def write_agent(cloud: Cloud, secrets: Secrets, agent: Agent) -> None:
-    """Settings of one compute host: no database and no signing key in them."""
-    url = (
-        broker.network_url(cloud, agent.broker_address, secrets)
-        if agent.broker_address
-        else broker.local_url(cloud, secrets)
-    )
-    folder = cloud.data / f"agent-{agent.name}"
-    folder.mkdir(mode=0o700, exist_ok=True)
+def write_agent(cloud: Cloud, agent: Agent) -> None:
+    """Settings of one compute host that is enrolled: no database and no signing key in them."""
+    room = room_of(cloud, agent.name)
+    credential = room.admitted()
+    if credential is None:
+        raise ValueError(f"{agent.name} is not enrolled")
     values: dict[str, Any] = {
         "role": "agent",
-        "state_dir": str(folder),
-        "conductor_url": conductor_url(cloud, agent.broker_address),
-        "broker_url": url,
+        "state_dir": str(room.folder),
+        "broker_url": broker_url(credential)
+        if agent.uses_network or cloud.wish.broker_url
+        else broker.local_url(cloud, credential.broker_password, credential.broker_user),
         "identities": [str(path) for path in agent.identities],
         "underlay_address": agent.underlay_address,
+        "ca_file": str(room.authority),
+        "certificate_file": str(room.certificate),
+        "key_file": str(room.key),
     }
     write_private(agent_file(cloud, agent), toml_text(values))

@@ -202,7 +202,7 @@ def answers(cloud: Cloud) -> Iterator[Finding]:
     secrets = credentials.load(cloud.state)
     if secrets is None:
         return
-    client = Client(cloud.local_url, "admin", secrets.admin_password, timeout_s=10)
+    client = Client(cloud.local_url, "admin", secrets.admin_password, trust=cloud.trust, timeout_s=10)
     try:
         services = client.get("/compute/v2.1/os-services?binary=nova-compute")["services"]
     except ApiProblem as problem:

@@ -28,7 +28,7 @@ def stop_services(cloud: Cloud, progress: Progress) -> None:
 def check_is_ours(cloud: Cloud) -> None:
     """Purging removes a folder: refuse one that does not look like a cloud's. Raises Failure."""
     strange = {path.name for path in cloud.state.iterdir()} - {
-        "cloud.toml", "secrets.toml", "clouds.yaml", "run", "log", "etc", "data", "static", "hosts", "images",
+        "cloud.toml", "secrets.toml", "clouds.yaml", "run", "log", "etc", "data", "static", "hosts", "images", "ca",
     }  # fmt: skip
     foreign = sorted(name for name in strange if name in {".git", "home", "usr", "bin", "root", "var", ".ssh"})
     if foreign:

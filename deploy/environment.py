@@ -36,6 +36,7 @@ def variables(cloud: Cloud, secrets: Secrets, who: str) -> dict[str, str]:
         "OS_PROJECT_DOMAIN_ID": "default",
         "OS_REGION_NAME": REGION,
         "OS_INTERFACE": "public",
+        **({"OS_CACERT": str(cloud.trust)} if cloud.trust else {}),
     }
 
 
@@ -55,6 +56,7 @@ def write_clouds_yaml(cloud: Cloud, secrets: Secrets) -> None:
             f"    region_name: {REGION}",
             "    interface: public",
             "    identity_api_version: 3",
+            *([f"    cacert: {json.dumps(str(cloud.trust))}"] if cloud.trust else []),
         ]
     write_private(cloud.state / "clouds.yaml", "\n".join(lines) + "\n")
 
@@ -66,7 +68,7 @@ def run(asked: argparse.Namespace) -> int:
     if secrets is None:
         raise Failure(f"{cloud.state} has no secrets yet: run ./cloud up first.")
     values = variables(cloud, secrets, asked.who)
-    sys.stdout.write("unset OS_CLOUD OS_TOKEN OS_TENANT_NAME OS_TENANT_ID OS_PROJECT_ID OS_SYSTEM_SCOPE\n")
+    sys.stdout.write("unset OS_CACERT OS_CLOUD OS_TOKEN OS_TENANT_NAME OS_TENANT_ID OS_PROJECT_ID OS_SYSTEM_SCOPE\n")
     for name, value in values.items():
         sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
     return 0

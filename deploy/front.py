@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 
+from deploy import gate
 from deploy.cloud import Cloud
 from deploy.files import write_private
 
@@ -147,9 +148,9 @@ http {{
     upstream flower {{ server unix:{cloud.run}/flower.sock; }}
 
     server {{
-        listen {listen}:{cloud.wish.port} backlog=1024;
+        listen {listen}:{cloud.wish.port}{" ssl" if cloud.wish.tls else ""} backlog=1024;
         server_name _;
-        absolute_redirect off;
+{gate.tls_lines(cloud) if cloud.wish.tls else ""}        absolute_redirect off;
         {shared}
         proxy_set_header Connection "";
         proxy_http_version 1.1;
@@ -263,5 +264,6 @@ http {{
             return 503 $envelope_503;
         }}
     }}
+{f"    include {cloud.etc}/{gate.FILE};" if cloud.wish.tls else ""}
 }}
 """

@@ -71,10 +71,10 @@ def seed(cloud: Cloud, secrets: Secrets, image: ImageFile, progress: Progress) -
     """Upload the image and make the demo's network, once: what a user removed later stays removed."""
     known = _remembered(cloud)
     if "image" not in known:
-        admin = Client(cloud.local_url, "admin", secrets.admin_password)
+        admin = Client(cloud.local_url, "admin", secrets.admin_password, trust=cloud.trust)
         _remember(cloud, image=_ensure_image(admin, image, progress))
     if "network" not in known:
-        demo = Client(cloud.local_url, "demo", secrets.demo_password)
+        demo = Client(cloud.local_url, "demo", secrets.demo_password, trust=cloud.trust)
         _remember(cloud, network=_ensure_network(demo, progress))
 
 
@@ -117,7 +117,7 @@ def _ensure_network(demo: Client, progress: Progress) -> str:
 def boot_first(cloud: Cloud, secrets: Secrets, progress: Progress) -> None:
     """Boot the first guest of a new cloud, once, and wait until it is ACTIVE. Raises Failure with its fault."""
     known = _remembered(cloud)
-    demo = Client(cloud.local_url, "demo", secrets.demo_password)
+    demo = Client(cloud.local_url, "demo", secrets.demo_password, trust=cloud.trust)
     if "guest" not in known:
         found = demo.get(f"/compute/v2.1/servers?name={FIRST_GUEST}")["servers"]
         guest_id = str((found or [_create(demo, known)])[0]["id"])
@@ -166,7 +166,7 @@ def first_guest(cloud: Cloud, secrets: Secrets) -> dict[str, Any] | None:
     if guest_id is None:
         return None
     try:
-        server: dict[str, Any] = Client(cloud.local_url, "demo", secrets.demo_password).get(
+        server: dict[str, Any] = Client(cloud.local_url, "demo", secrets.demo_password, trust=cloud.trust).get(
             f"/compute/v2.1/servers/{guest_id}"
         )["server"]
     except ApiProblem as problem:
@@ -179,7 +179,7 @@ def first_guest(cloud: Cloud, secrets: Secrets) -> dict[str, Any] | None:
 def console(cloud: Cloud, secrets: Secrets, lines: int = CONSOLE_LINES) -> list[str]:
     """The last lines that the first guest wrote on its serial console."""
     guest_id = _remembered(cloud)["guest"]
-    demo = Client(cloud.local_url, "demo", secrets.demo_password)
+    demo = Client(cloud.local_url, "demo", secrets.demo_password, trust=cloud.trust)
     body = {"os-getConsoleOutput": {"length": lines}}
     return str(demo.post(f"/compute/v2.1/servers/{guest_id}/action", body)["output"]).splitlines()
 

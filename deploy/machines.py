@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from computecloud.core.command import absolute
-from deploy import config, hosts
+from deploy import config, enrolment, hosts
 from deploy.cloud import Cloud
 from deploy.config import Agent
-from deploy.credentials import Secrets
+from deploy.enrolment import Party
 from deploy.files import write_private
 from deploy.hosts import Host
-from deploy.management import manage
 from deploy.processes import Process
 from deploy.progress import Progress
 
@@ -40,64 +39,57 @@ def fake_names(count: int) -> list[str]:
     return [f"fake{number:04d}" for number in range(1, count + 1)]
 
 
+def names(cloud: Cloud) -> list[str]:
+    """The hosts of this machine: those that `up` makes, without what was removed, and what was added."""
+    made = fake_names(cloud.wish.fake) if cloud.wish.fake else REAL
+    return [*(name for name in made if name not in cloud.wish.removed), *cloud.wish.added]
+
+
 def of(cloud: Cloud) -> Machines:
     """What is known without changing anything."""
     if cloud.wish.fake:
-        return Machines(names=fake_names(cloud.wish.fake))
+        return Machines(names=names(cloud))
     known = hosts.hosts(cloud.state) if (cloud.state / "hosts" / "hosts.json").exists() else []
-    return Machines(names=REAL, network_address=hosts.gateway(cloud.state) if known else None, hosts=known)
+    return Machines(names=names(cloud), network_address=hosts.gateway(cloud.state) if known else None, hosts=known)
 
 
 def prepare(cloud: Cloud, progress: Progress) -> Machines:
     """Namespaces, folders and network of the real hosts; their daemons are the supervisor's."""
-    found = hosts.up(cloud.state, REAL)
+    found = hosts.up(cloud.state, names(cloud))
     for one in found:
         progress.note(f"{one.name} {one.address}")
-    return Machines(names=REAL, network_address=hosts.gateway(cloud.state), hosts=found)
+    return Machines(names=names(cloud), network_address=hosts.gateway(cloud.state), hosts=found)
 
 
-def enrol(cloud: Cloud, secrets: Secrets, local: Machines, progress: Progress) -> Machines:
-    """Identity files of all hosts, and the agents that use them. Known hosts keep their identity."""
+def parties(cloud: Cloud, local: Machines) -> list[Party]:
+    """Who has to be enrolled: one agent for all simulated hosts, one for each real host."""
     url = config.conductor_url(cloud, local.network_address)
-    files = [_identity_file(cloud, name) for name in local.names]
-    wishes = [_wish(cloud, name) for name in local.names]
-    stamp = json.dumps([url, wishes])
-    path = cloud.data / ".enrolled.json"
-    if not (path.exists() and path.read_text() == stamp and all(file.exists() for file in files)):
-        told = manage(
-            cloud, "enrol_hosts", "--folder", str(cloud.data / "identities"), "--conductor-url", url,
-            data=json.dumps(wishes).encode(),
-        )  # fmt: skip
-        made = told.splitlines()
-        if made:
-            progress.note(
-                f"{len(made)} new" if len(made) > 3 else "new: " + ", ".join(line.split()[0] for line in made)
-            )
-        write_private(path, stamp)
-    agents = _agents(cloud, local, files)
-    for agent in agents:
-        config.write_agent(cloud, secrets, agent)
-    return replace(local, agents=agents)
-
-
-def _identity_file(cloud: Cloud, name: str) -> Path:
-    return cloud.data / "identities" / name / "identity.toml"
-
-
-def _agents(cloud: Cloud, local: Machines, files: Sequence[Path]) -> list[Agent]:
+    broker = config.broker_for_hosts(cloud, local.network_address)
     if cloud.wish.fake:
-        return [Agent(FAKE_AGENT, files)]
+        return [Party(FAKE_AGENT, "fake", local.names, url, broker)]
     return [
-        Agent(one.name, [_identity_file(cloud, one.name)], one.enter, one.address, local.network_address)
-        for one in local.hosts
+        Party(one.name, "libvirt", [one.name], url, broker, _share(cloud), {one.name: one.uuid}) for one in local.hosts
     ]  # fmt: skip
 
 
-def _wish(cloud: Cloud, name: str) -> dict[str, Any]:
-    """What enrolment needs to know of one host."""
-    if cloud.wish.fake:
-        return {"name": name, "driver": "fake", "agent": FAKE_AGENT, "driver_options": {}}
-    return {"name": name, "driver": "libvirt", "agent": name, "driver_options": _share(cloud)}
+def with_agents(cloud: Cloud, local: Machines) -> Machines:
+    """The agents of all hosts that are enrolled, with their settings written."""
+    found: list[Agent] = []
+    for party in parties(cloud, local):
+        enrolment.write_identities(cloud, party)
+        files = [enrolment.identity_file(cloud, name) for name in enrolment.known(cloud, party)]
+        if files:
+            found.append(_agent(party.agent, files, local))
+    for agent in found:
+        config.write_agent(cloud, agent)
+    return replace(local, agents=found)
+
+
+def _agent(name: str, files: Sequence[Path], local: Machines) -> Agent:
+    host = next((one for one in local.hosts if one.name == name), None)
+    if host is None:
+        return Agent(name, files)
+    return Agent(name, files, host.enter, host.address, uses_network=True)
 
 
 def _share(cloud: Cloud) -> dict[str, Any]:

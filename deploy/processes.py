@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from computecloud.core.command import absolute
+from deploy import gate
 from deploy.cloud import CHECKOUT, Cloud
-from deploy.config import CONDUCTOR_PORT, Agent, agent_file
+from deploy.config import Agent, agent_file, conductor_port
 from deploy.management import code_fingerprint
 
 BIN = Path(sys.executable).parent
@@ -83,13 +84,19 @@ def agent(cloud: Cloud, one: Agent) -> Process:
 
 def redis(cloud: Cloud) -> Process:
     path = cloud.etc / "redis.conf"
-    return Process("redis", ["/usr/bin/redis-server", str(path)], content(path), order=10)
+    return Process("redis", ["/usr/bin/redis-server", str(path)], content(path, *_served_certificate(cloud)), order=10)
+
+
+def _served_certificate(cloud: Cloud) -> list[Path]:
+    return [cloud.ca / "server.crt", cloud.ca / "ca.crt"] if cloud.wish.tls else []
 
 
 def front(cloud: Cloud) -> Process:
     path = cloud.etc / "nginx.conf"
     command = ["/usr/sbin/nginx", "-e", "stderr", "-c", str(path), "-p", str(cloud.run)]
-    return Process("front", command, content(path, cloud.etc / "headers.conf"), order=60, stop_signal="QUIT")
+    gates = [cloud.etc / gate.FILE] if cloud.wish.tls else []
+    read = content(path, cloud.etc / "headers.conf", *gates, *_served_certificate(cloud))
+    return Process("front", command, read, order=60, stop_signal="QUIT")
 
 
 def has_console() -> bool:
@@ -111,8 +118,6 @@ def services(cloud: Cloud, network_address: str | None) -> list[Process]:
     inner = environment | {"COMPUTECLOUD_ROLE": "conductor"}
     # Beat and Flower know tasks by name only: without Django they need half the memory.
     watching = environment | {"COMPUTECLOUD_ROLE": "monitor", "DJANGO_SETTINGS_MODULE": ""}
-    conductor_address = network_address or "127.0.0.1"
-    conductor_port = CONDUCTOR_PORT if network_address else cloud.wish.conductor_port
     return [
         *([] if cloud.wish.broker_url else [redis(cloud)]),
         Process(
@@ -123,8 +128,7 @@ def services(cloud: Cloud, network_address: str | None) -> list[Process]:
         ),
         Process(
             "conductor",
-            _granian("computecloud.wsgi_conductor:application", "wsgi", 4,
-                     "--address", conductor_address, "--port", str(conductor_port)),
+            _granian("computecloud.wsgi_conductor:application", "wsgi", 4, *_conductor_listens(cloud, network_address)),
             inner,
             order=20,
         ),
@@ -148,6 +152,13 @@ def services(cloud: Cloud, network_address: str | None) -> list[Process]:
         ),
         front(cloud),
     ]  # fmt: skip
+
+
+def _conductor_listens(cloud: Cloud, network_address: str | None) -> list[str]:
+    """With TLS hosts come through the gate, and only that reaches the conductor."""
+    if cloud.wish.tls:
+        return ["--socket", f"{cloud.run}/conductor.sock"]
+    return ["--address", network_address or "127.0.0.1", "--port", str(conductor_port(cloud))]
 
 
 def all_of(

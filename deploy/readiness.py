@@ -56,7 +56,7 @@ def wait_for_api(cloud: Cloud) -> None:
         if not _listens(cloud.run / "api.sock"):  # asking the front this early would only fill its log
             return "the API does not listen yet"
         try:
-            client = Client(cloud.local_url, "", "", timeout_s=5)
+            client = Client(cloud.local_url, "", "", trust=cloud.trust, timeout_s=5)
             client.version_document()
             if client.text(f"/static/{front.MARK}") != front.mark(cloud):
                 return f"port {cloud.wish.port} is answered by something else than this cloud's front"
@@ -67,6 +67,21 @@ def wait_for_api(cloud: Cloud) -> None:
     missing = wait_for(look, API_S)
     if missing is not None:
         raise Failure(_explain(cloud, f"The API did not answer within {API_S} s: {missing}"))
+
+
+def wait_for_conductor(cloud: Cloud, url: str) -> None:
+    """It answers, at the address that hosts use. Raises Failure with its log."""
+    client = Client(url, "", "", timeout_s=5, trust=cloud.trust)
+
+    def look() -> str | None:
+        try:
+            return None if client.text("/conductor/v1/authority") else "what answers there is no conductor"
+        except ApiProblem as problem:
+            return str(problem)
+
+    missing = wait_for(look, API_S)
+    if missing is not None:
+        raise Failure(_explain(cloud, f"The conductor did not answer within {API_S} s: {missing}"))
 
 
 def _crashing(cloud: Cloud) -> list[str]:
@@ -82,7 +97,7 @@ def _explain(cloud: Cloud, text: str) -> str:
 
 def wait_for_hosts(cloud: Cloud, secrets: Secrets, names: Sequence[str]) -> None:
     """Every host reports and can take work. Raises Failure naming those that do not."""
-    client = Client(cloud.local_url, "admin", secrets.admin_password)
+    client = Client(cloud.local_url, "admin", secrets.admin_password, trust=cloud.trust)
     wanted = set(names)
 
     def look() -> str | None:

@@ -55,7 +55,7 @@ def _cloud_facts(cloud: Cloud) -> list[str]:
     secrets = credentials.load(cloud.state)
     if secrets is None:
         return []
-    client = Client(cloud.local_url, "admin", secrets.admin_password, timeout_s=10)
+    client = Client(cloud.local_url, "admin", secrets.admin_password, trust=cloud.trust, timeout_s=10)
     services = client.get("/compute/v2.1/os-services?binary=nova-compute")["services"]
     up = sum(1 for row in services if row["state"] == "up")
     limit = client.get("/compute/v2.1/servers?all_tenants=1&limit=1000")

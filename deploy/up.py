@@ -7,17 +7,21 @@ import os
 import shutil
 import socket
 from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from deploy import (
     broker,
+    certificates,
     cloud,
     config,
     credentials,
     database,
+    enrolment,
     environment,
     front,
+    gate,
     guests,
     machines,
     management,
@@ -27,7 +31,7 @@ from deploy import (
     summary,
     supervisor,
 )
-from deploy.cloud import Cloud
+from deploy.cloud import Cloud, Wish
 from deploy.credentials import Secrets
 from deploy.files import write_private
 from deploy.machines import Machines
@@ -53,8 +57,13 @@ def settle(asked: argparse.Namespace) -> Cloud:
                 f"This cloud has {wish.fake} simulated hosts; hosts are added by a larger --fake, not taken away."
             )
         wish = replace(wish, fake=asked.fake)
-    given = {"port": asked.port, "listen": asked.listen, "public_url": asked.public_url,
-             "database_url": asked.database, "broker_url": asked.broker}  # fmt: skip
+    if asked.tls is not None:
+        wish = replace(wish, tls=asked.tls)
+    given = {
+        "port": asked.port, "listen": asked.listen, "public_url": asked.public_url, "database_url": asked.database,
+        "broker_url": asked.broker, "broker_management_url": asked.broker_management,
+        "hosts_listen": asked.hosts_listen,
+    }  # fmt: skip
     wish = replace(wish, **{name: value for name, value in given.items() if value is not None})
     if asked.admin_from:
         wish = replace(wish, admin_networks=["127.0.0.0/8", "::1/128", *asked.admin_from])
@@ -62,9 +71,26 @@ def settle(asked: argparse.Namespace) -> Cloud:
         raise Failure("--public-url is an address such as http://cloud.example.org:8774")
     if wish.broker_url and urlsplit(wish.broker_url).scheme not in BROKERS:
         raise Failure(f"--broker is an address such as amqp://user:password@mq.example.org:5672//; known: {BROKERS}")
+    _check_hosts_listen(wish)
     if not wish.conductor_port:
         wish = replace(wish, conductor_port=cloud.free_port())
+    if not wish.broker_port:
+        wish = replace(wish, broker_port=cloud.free_port())
     return Cloud(state=state, wish=wish)
+
+
+def _check_hosts_listen(wish: Wish) -> None:
+    """Hosts on other machines are let in by TLS only, at an address that the certificate can name. Raises Failure."""
+    if not wish.hosts_listen:
+        return
+    if not wish.tls:
+        raise Failure("--hosts-listen lets other machines in: it needs --tls, so that both sides prove who they are.")
+    if wish.hosts_listen in cloud.EVERYWHERE:
+        raise Failure("--hosts-listen is the one address at which other machines reach this one, not a wildcard.")
+    try:
+        ip_address(wish.hosts_listen)
+    except ValueError as problem:
+        raise Failure(f"--hosts-listen {wish.hosts_listen} is no IP address.") from problem
 
 
 def check_machine(one: Cloud) -> None:
@@ -100,9 +126,11 @@ def _can_listen(address: str, port: int) -> bool:
 
 def write_settings(one: Cloud, secrets: Secrets, local: Machines) -> None:
     """All configuration of services; agents' files come with their enrolment."""
+    certificates.ensure(one, local.network_address)
     if not one.wish.broker_url:
-        broker.write_config(one, secrets, local.network_address)
+        broker.write_config(one, secrets, config.broker_addresses(one, local.network_address))
     config.write_cloud(one, secrets, local.network_address)
+    gate.write_config(one, config.conductor_addresses(one, local.network_address), config.conductor_port(one))
     front.write_config(one, has_console=processes.has_console())
     environment.write_clouds_yaml(one, secrets)
 
@@ -134,6 +162,16 @@ def start_services(one: Cloud, local: Machines, progress: Progress) -> None:
         progress.note(f"started again: {', '.join(dead)}")
 
 
+def enrol(one: Cloud, local: Machines, progress: Progress) -> None:
+    """Hosts that are not enrolled yet come in through the conductor's door; then their agents start."""
+    parties = machines.parties(one, local)
+    if all(set(party.names) == set(enrolment.known(one, party)) for party in parties):
+        return
+    readiness.wait_for_conductor(one, parties[0].conductor_url)
+    enrolment.ensure(one, parties, progress, replaces=local.names)
+    start_services(one, machines.with_agents(one, local), progress)
+
+
 def run(asked: argparse.Namespace) -> int:
     """Every step looks first, so that a second `up` changes nothing."""
     os.umask(0o077)  # whatever is made below is the owner's alone, the database too
@@ -162,11 +200,11 @@ def _bring_up(one: Cloud, no_guest: bool) -> int:
         write_settings(one, secrets, local)
     with progress.step("Database and static files"):
         database.prepare(one, secrets, progress)
-    with progress.step("Enrolling hosts"):
-        local = machines.enrol(one, secrets, local, progress)
     with progress.step("Services"):
-        start_services(one, local, progress)
+        start_services(one, machines.with_agents(one, local), progress)
         readiness.wait_for_api(one)
+    with progress.step("Enrolling hosts"):
+        enrol(one, local, progress)
     if not one.wish.fake:
         with progress.step("Guest image"):
             image = guests.ensure_image_file(one, progress)

@@ -19,9 +19,10 @@ from django.db.models.functions import Now
 from computecloud.conf import conf
 from computecloud.core.clock import utcnow
 from computecloud.core.errors import Conflict, Invalid, NotFound
+from hosts import enrolment
 from hosts.models import DISK_GB, MEMORY_MB, VCPU, AggregateHost, Allocation, Host, Inventory
 from instances.models.instance import Instance
-from operations.models import Operation
+from operations.models import Event, Operation
 from operations.models.operation import CONTROL, later
 
 COMPUTE, SCHEDULER, CONDUCTOR = "nova-compute", "nova-scheduler", "nova-conductor"
@@ -148,7 +149,8 @@ def change_compute(host_name: str, binary: str, **changes: Any) -> None:
 
 
 def remove_compute(found: Service) -> None:
-    """Take a host out of the cloud: its service, its memberships, its place among the resource providers.
+    """Take a host out of the cloud: its service, its memberships, its place among the resource providers, its agent's
+    credential, its user and queues at the broker.
 
     Its row stays for the history of servers, under another name. Raises NotACompute, ServiceHasServers.
     """
@@ -162,7 +164,12 @@ def remove_compute(found: Service) -> None:
         AggregateHost.objects.filter(host_id=found.uuid).delete()
         Inventory.objects.filter(host_id=found.uuid).delete()
         name = f"{found.host[:240]}~{found.uuid[:8]}"
-        Host.objects.filter(pk=found.uuid).update(deleted_at=Now(), name=name, lease_expires_at=None)
+        Host.objects.filter(pk=found.uuid).update(
+            deleted_at=Now(), name=name, lease_expires_at=None, underlay_address=None, changed_at=Now()
+        )
+        agent_id = Host.objects.values_list("agent_id", flat=True).get(pk=found.uuid)
+        Event.note("host.removed", "host", found.uuid, name=found.host)
+        enrolment.retire_if_alone(agent_id, [found.uuid])
 
 
 def find_host(name: str) -> Host:

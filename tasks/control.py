@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 
 from computecloud.conf import conf
 from computecloud.core.errors import CloudError
+from hosts import brokers, enrolment
 from instances.actions.base import Report
 from instances.actions.create import Create
 from instances.actions.registry import ACTIONS
@@ -175,10 +176,19 @@ def sing() -> None:
         os._exit(STALLED)  # its transactions roll back; the rows wait for the next process
 
 
+def tell_broker() -> None:
+    """The broker has a user for each agent, whatever it forgot."""
+    try:
+        enrolment.ensure_broker_users()
+    except brokers.BrokerProblem as problem:
+        log.warning("the broker's users could not be checked", error=str(problem))
+
+
 PULSES = (
     pulse.Pulse("canary", sing, every_s=conf().canary_s),
     pulse.Pulse("control poller", poll, every_s=2.0),
     pulse.Pulse("host table", service.TABLE.refresh, every_s=0.4),
+    pulse.Pulse("broker users", tell_broker, every_s=60.0),
 )
 
 
@@ -187,6 +197,7 @@ def _start_pulses(**_signal: object) -> None:
     for one in PULSES:
         one.start()
     PULSES[0].nudge()
+    PULSES[-1].nudge()
 
 
 @worker_shutdown.connect

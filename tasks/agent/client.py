@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,15 +29,27 @@ class ConductorRefused(Exception):
         super().__init__(f"{status}: {text[:300]}")
 
 
-class Conductor:
-    """All calls raise ConductorUnreachable or ConductorRefused."""
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """Paths for an https conductor: who vouches for it, and who we are. Read anew for each connection."""
 
-    def __init__(self, url: str, host_id: str, secret: str, threads: int = 16) -> None:
+    authority: str = ""
+    certificate: str = ""
+    key: str = ""
+
+
+class Conductor:
+    """All calls raise ConductorUnreachable or ConductorRefused. An https conductor is verified, always."""
+
+    def __init__(self, url: str, host_id: str, secret: str, threads: int = 16, tls: TlsFiles | None = None) -> None:
+        files = tls or TlsFiles()
         self.url = url.rstrip("/") + "/conductor/v1/"
         self.headers = {"Authorization": f"Bearer {host_id}:{secret}", "Content-Type": "application/json"}
         self.pool = urllib3.PoolManager(
-            maxsize=threads, retries=False, timeout=urllib3.Timeout(connect=5.0, read=30.0), block=False
-        )
+            maxsize=threads, retries=False, timeout=urllib3.Timeout(connect=5.0, read=30.0), block=False,
+            cert_reqs="CERT_REQUIRED", ca_certs=files.authority or None, cert_file=files.certificate or None,
+            key_file=files.key or None,
+        )  # fmt: skip
 
     def _call(self, name: str, body: Any, kind: type[T] | None = None) -> T:
         data = wire.encode(body)
@@ -60,6 +73,9 @@ class Conductor:
 
     def beat(self, body: wire.Beat) -> wire.BeatAnswer:
         return self._call("beat", body, wire.BeatAnswer)
+
+    def certify(self, body: wire.Certify) -> wire.Certified:
+        return self._call("certificate", body, wire.Certified)
 
     def take(self, body: wire.Take) -> wire.TakeAnswer:
         return self._call("take", body, wire.TakeAnswer)

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -16,8 +17,9 @@ from hosts.drivers import registry
 from hosts.drivers.base import Driver
 from hosts.drivers.errors import DriverError, Transient
 from operations.models.operation import host_queue
+from tasks.agent import certificate
 from tasks.agent import identity as identities
-from tasks.agent.client import Conductor, ConductorRefused, ConductorUnreachable
+from tasks.agent.client import Conductor, ConductorRefused, ConductorUnreachable, TlsFiles
 from tasks.agent.journal import Journal
 from tasks.agent.reconcile import Reconciler
 from tasks.agent.runner import Runner
@@ -32,6 +34,7 @@ CANARY_TASK = "agent.canary"
 RETRY_S = 1.0
 LOOK_S = 0.05
 SOUND_MISSES = 3
+CERTIFICATE_S = 6 * 3600.0
 FRESH_BEATS = 3  # so many intervals ago the conductor answered at the latest, or silence of the broker says nothing
 STALLED = 5  # exit status
 
@@ -47,7 +50,8 @@ class Runtime:
         self.nonce = uuid.uuid4().hex
         self.seat = Seat(Path(conf().state_dir), conf().host_down_after_s)
         first, state, underlay = hosts[0], Path(conf().state_dir), conf().underlay_address
-        self.conductor = Conductor(first.conductor_url, first.uuid, first.secret)
+        files = TlsFiles(conf().ca_file, conf().certificate_file, conf().key_file)
+        self.conductor = Conductor(first.conductor_url, first.uuid, first.secret, tls=files)
         self.drivers: dict[str, Driver] = {
             host.uuid: registry.make(
                 host.driver, host.driver_options, self.conductor, state / "hosts" / host.name, underlay
@@ -68,6 +72,7 @@ class Runtime:
             Pulse("renewer", self.runner.renew, conf().lease_s / 3),
             Pulse("reconciler", self.reconciler.run, conf().reconcile_s),
             Pulse("canary", self.sing, conf().canary_s),
+            Pulse("certificate", partial(certificate.renew, self.conductor), CERTIFICATE_S),
         ]
 
     def start(self) -> None:

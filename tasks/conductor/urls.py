@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
+from tasks.conductor.enrolment import CertificateViewSet, EnrolViewSet
 from tasks.conductor.views import ImageViewSet, PresenceViewSet, WatchViewSet, WorkViewSet
 
 urlpatterns = [
+    path("authority", EnrolViewSet.as_view({"get": "authority"})),
+    path("enrol", EnrolViewSet.as_view({"post": "enrol"})),
+    path("certificate", CertificateViewSet.as_view({"post": "renew"})),
     path("register", PresenceViewSet.as_view({"post": "register"})),
     path("beat", PresenceViewSet.as_view({"post": "beat"})),
     path("take", WorkViewSet.as_view({"post": "take"})),

@@ -7,18 +7,14 @@ from typing import Any
 
 from django.http import FileResponse, HttpResponse
 
-from computecloud.core.errors import Forbidden, Invalid
+from computecloud.core.errors import Forbidden
 from computecloud.http.answers import empty
 from instances.models import Instance
 from integrations.images import facade as images
 from tasks.conductor import presence, watch, wire, work
-from tasks.conductor.door import ConductorViewSet
+from tasks.conductor.door import ConductorViewSet, answer, check_protocol
 
 RANGE = re.compile(r"^bytes=(\d+)-$")
-
-
-def _answer(value: Any) -> HttpResponse:
-    return HttpResponse(wire.encode(value), content_type="application/json")
 
 
 class PresenceViewSet(ConductorViewSet):
@@ -26,8 +22,7 @@ class PresenceViewSet(ConductorViewSet):
 
     def register(self, request: Any) -> HttpResponse:
         asked = self.read(request, wire.Register)
-        if asked.protocol != wire.PROTOCOL:
-            raise Invalid(f"protocol {asked.protocol} is not spoken here, only {wire.PROTOCOL}")
+        check_protocol(asked.protocol)
         for report in asked.hosts:
             self.own(report.id)
         presence.register(self.agent_id, asked)
@@ -37,20 +32,20 @@ class PresenceViewSet(ConductorViewSet):
         asked = self.read(request, wire.Beat)
         for host_id in {*(host.id for host in asked.hosts), *asked.heard}:
             self.own(host_id)
-        return _answer(presence.beat(self.agent_id, asked))
+        return answer(presence.beat(self.agent_id, asked))
 
 
 class WorkViewSet(ConductorViewSet):
     """Operations: taken, renewed, finished; each in lists."""
 
     def take(self, request: Any) -> HttpResponse:
-        return _answer(work.take(self.read(request, wire.Take), self.hosts))
+        return answer(work.take(self.read(request, wire.Take), self.hosts))
 
     def renew(self, request: Any) -> HttpResponse:
-        return _answer(work.renew(self.read(request, wire.Renew), self.hosts))
+        return answer(work.renew(self.read(request, wire.Renew), self.hosts))
 
     def finish(self, request: Any) -> HttpResponse:
-        return _answer(work.finish(self.read(request, wire.Finish), self.hosts))
+        return answer(work.finish(self.read(request, wire.Finish), self.hosts))
 
 
 class WatchViewSet(ConductorViewSet):
@@ -59,7 +54,7 @@ class WatchViewSet(ConductorViewSet):
     def observe(self, request: Any) -> HttpResponse:
         asked = self.read(request, wire.Observe)
         self.own(asked.host_id)
-        return _answer(watch.observe(asked))
+        return answer(watch.observe(asked))
 
 
 class ImageViewSet(ConductorViewSet):

@@ -11,6 +11,52 @@ from hosts.drivers.specs import GuestSpec, HostInventory
 PROTOCOL = 1
 
 
+class NewHost(msgspec.Struct, frozen=True):
+    """A host that wants to come in; ``id`` is the identity it has already, if any."""
+
+    name: str
+    driver: str
+    id: str = ""
+
+
+class Enrol(msgspec.Struct, frozen=True):
+    """``request``: a certificate request. Of its secrets an agent sends digests only. ``clock``: its Unix time."""
+
+    token: str
+    hosts: list[NewHost]
+    request: str
+    secret_hash: str
+    worker: str
+    clock: float
+    broker_verifiers: dict[str, str] = {}
+    protocol: int = PROTOCOL
+
+
+class EnrolledHost(msgspec.Struct, frozen=True):
+    id: str
+    name: str
+
+
+class Enrolled(msgspec.Struct, frozen=True):
+    """``broker_url`` may hold ``*`` for the name at which the conductor was reached; one with a user is for all."""
+
+    agent_id: str
+    hosts: list[EnrolledHost]
+    certificate: str
+    authority: str
+    broker_url: str
+    broker_user: str
+
+
+class Certify(msgspec.Struct, frozen=True):
+    request: str
+
+
+class Certified(msgspec.Struct, frozen=True):
+    certificate: str
+    authority: str
+
+
 class HostReport(msgspec.Struct, frozen=True):
     """A host at registration."""
 

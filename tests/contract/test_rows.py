@@ -66,14 +66,14 @@ def test_s24_an_agent_without_a_secret_is_nobody(db: None) -> None:
     host = make_host()
     for secret in ("", "x", host.agent.secret_hash):
         with pytest.raises(Unauthorized):
-            door._agent_of(host.id, secret)
+            door.agent_of(host.id, secret)
     agent, secret = Agent.enrol()
     host.agent = agent
     host.save()
     door.forget()
-    assert door._agent_of(host.id, secret)[0] == agent.id
+    assert door.agent_of(host.id, secret)[0] == agent.id
     with pytest.raises(Unauthorized):
-        door._agent_of(host.id, secret + "x")
+        door.agent_of(host.id, secret + "x")
     door.forget()
 
 

@@ -65,7 +65,8 @@ def up(one: Cloud) -> str:
 
 def client(one: Cloud, who: str = "demo") -> Client:
     secrets = credentials.ensure(one.state)
-    return Client(one.local_url, who, {"demo": secrets.demo_password, "admin": secrets.admin_password}[who])
+    password = {"demo": secrets.demo_password, "admin": secrets.admin_password}[who]
+    return Client(one.local_url, who, password, trust=one.trust)
 
 
 def soon(look: Callable[[], Any], seconds: float = 30) -> Any:

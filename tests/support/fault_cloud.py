@@ -123,8 +123,9 @@ class FaultCloud:
         config = (self.state / "etc" / "redis.conf").read_text()
         facts = dict(line.split(None, 1) for line in config.splitlines() if line and line[0] != "#")
         where = ["-s", facts["unixsocket"].strip('"')]
+        password = tomllib.loads((self.state / "secrets.toml").read_text())["broker_password"]
         done = subprocess.run(
-            ["redis-cli", *where, "--no-auth-warning", "-a", facts["requirepass"].strip('"'), *words],
+            ["redis-cli", *where, "--no-auth-warning", "-a", password, *words],
             capture_output=True, text=True, check=True,
         )  # fmt: skip
         return done.stdout.strip()

@@ -211,7 +211,8 @@ class RunningCloud:
             for line in (self.state / "etc" / "redis.conf").read_text().splitlines()
             if line and line[0] != "#"
         )
-        where, password = facts["unixsocket"].strip('"'), facts["requirepass"].strip('"')
+        where = facts["unixsocket"].strip('"')
+        password = tomllib.loads((self.state / "secrets.toml").read_text())["broker_password"]
         return redis.Redis(unix_socket_path=where, password=password)
 
     def settings(self, name: str = "computecloud") -> dict[str, Any]:

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 import stat
 import tomllib
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from deploy import broker, cloud, config, credentials, environment, front, processes, supervisor
+from deploy import (
+    broker,
+    certificates,
+    cloud,
+    config,
+    credentials,
+    environment,
+    front,
+    gate,
+    processes,
+    supervisor,
+)
 from deploy.cloud import Cloud, Wish
 from deploy.files import toml_text, write_private
 from deploy.progress import Failure
+from tasks.agent.enrolment import Credential
 
 
 @pytest.fixture
@@ -52,10 +67,10 @@ def test_secrets_are_random_private_and_kept(one: Cloud) -> None:
 def test_a_process_is_restarted_when_what_it_read_changed(one: Cloud) -> None:
     secrets = credentials.ensure(one.state)
     config.write_cloud(one, secrets, None)
-    broker.write_config(one, secrets, None)
+    broker.write_config(one, secrets, [])
     front.write_config(one, has_console=True)
     before = {process.name: process for process in processes.all_of(one, [], [], None)}
-    broker.write_config(one, secrets, "172.30.9.1")
+    broker.write_config(one, secrets, ["172.30.9.1"])
     after = {process.name: process for process in processes.all_of(one, [], [], None)}
     assert [name for name in before if before[name] != after[name]] == ["redis"]
 
@@ -82,17 +97,24 @@ def test_an_agents_settings_hold_no_database_and_no_key(one: Cloud) -> None:
     secrets = credentials.ensure(one.state)
     identity = one.data / "identity.toml"
     identity.write_text('uuid = "u"\n')
-    agent = config.Agent("fake", [identity])
-    config.write_agent(one, secrets, agent)
+    agent, room = config.Agent("fake", [identity]), config.room_of(one, "fake")
+    with pytest.raises(ValueError, match="not enrolled"):
+        config.write_agent(one, agent)
+    room.folder.mkdir()
+    room.keep(Credential("its secret", "its password", "an id", "its user"))
+    for path in (room.key, room.certificate, room.authority):
+        path.write_text("there")
+    config.write_agent(one, agent)
     text = config.agent_file(one, agent).read_text()
-    assert secrets.secret_key not in text
+    assert secrets.secret_key not in text and secrets.broker_password not in text
+    assert "its%20user:its%20password@" in text
     assert "sqlite" not in text
     assert tomllib.loads(text)["role"] == "agent"
 
 
 def test_no_secret_is_on_a_command_line(one: Cloud) -> None:
     secrets = credentials.ensure(one.state)
-    broker.write_config(one, secrets, None)
+    broker.write_config(one, secrets, [])
     config.write_cloud(one, secrets, None)
     front.write_config(one, has_console=True)
     supervisor.write_config(one, processes.all_of(one, [], [], None))
@@ -102,12 +124,41 @@ def test_no_secret_is_on_a_command_line(one: Cloud) -> None:
 
 def test_redis_listens_to_the_network_only_for_real_hosts(one: Cloud) -> None:
     secrets = credentials.ensure(one.state)
-    broker.write_config(one, secrets, None)
+    broker.write_config(one, secrets, [])
     assert "port 0\n" in (one.etc / "redis.conf").read_text()
-    broker.write_config(one, secrets, "172.30.9.1")
+    broker.write_config(one, secrets, ["172.30.9.1"])
     text = (one.etc / "redis.conf").read_text()
     assert "bind 172.30.9.1\n" in text
     assert "maxmemory-policy noeviction\n" in text
+
+
+def test_the_brokers_list_of_users_keeps_those_of_agents(one: Cloud) -> None:
+    secrets = credentials.ensure(one.state)
+    broker.write_config(one, secrets, [])
+    path = one.data / "redis.acl"
+    assert mode(path) == 0o600 and secrets.broker_password not in path.read_text()
+    path.write_text(path.read_text() + "user agent-x on #00 ~host.x*\n")
+    broker.write_config(one, dataclasses.replace(secrets, broker_password="changed"), [])
+    lines = path.read_text().splitlines()
+    assert [line.split()[1] for line in lines] == ["default", "agent-x"]
+    assert sha256(b"changed").hexdigest() in lines[0]
+
+
+def test_with_tls_hosts_reach_the_conductor_through_the_gate_only(one: Cloud) -> None:
+    secure = Cloud(one.state, dataclasses.replace(one.wish, tls=True))
+    secrets = credentials.ensure(secure.state)
+    certificates.ensure(secure, None)
+    broker.write_config(secure, secrets, ["192.0.2.7"])
+    config.write_cloud(secure, secrets, None)
+    gate.write_config(secure, ["127.0.0.1", "192.0.2.7"], 18098)
+    front.write_config(secure, has_console=True)
+    listening = [line for line in (secure.etc / "redis.conf").read_text().splitlines() if line.startswith("port")]
+    assert listening == ["port 0"]
+    text = (secure.etc / "gate.conf").read_text()
+    assert re.findall(r"listen (\S+) ssl", text) == ["127.0.0.1:18098", "192.0.2.7:18098"]
+    commands = {process.name: process.command for process in processes.all_of(secure, [], [], None)}
+    assert "--socket" in commands["conductor"] and "--port" not in commands["conductor"]
+    assert environment.variables(secure, secrets, "demo")["OS_CACERT"] == str(secure.ca / "ca.crt")
 
 
 def test_the_front_knows_no_way_to_the_conductor(one: Cloud) -> None:

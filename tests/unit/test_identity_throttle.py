@@ -6,9 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from computecloud.http import throttle as failures
 from computecloud.http.clients import address_of, comes_from
+from computecloud.http.throttle import Failures
 from integrations.identity import throttle
-from integrations.identity.throttle import Failures, LoginThrottle
+from integrations.identity.throttle import LoginThrottle
 
 
 class Clock:
@@ -21,26 +23,27 @@ class Clock:
 
 def test_failures_drain_with_time() -> None:
     clock = Clock()
-    failures = Failures(per_minute=6, clock=clock)
+    bucket = Failures(per_minute=6, clock=clock)
     for _ in range(6):
-        assert not failures.exhausted("ann")
-        failures.note("ann")
-    assert failures.exhausted("ann") and not failures.exhausted("bob")
+        assert not bucket.exhausted("ann")
+        bucket.note("ann")
+    assert bucket.exhausted("ann") and not bucket.exhausted("bob")
     clock.now += 11
-    assert not failures.exhausted("ann")
+    assert not bucket.exhausted("ann")
 
 
 def test_hammering_does_not_lengthen_the_wait() -> None:
     clock = Clock()
-    failures = Failures(per_minute=6, clock=clock)
+    bucket = Failures(per_minute=6, clock=clock)
     for _ in range(1000):
-        failures.note("ann")
+        bucket.note("ann")
     clock.now += 11
-    assert not failures.exhausted("ann")
+    assert not bucket.exhausted("ann")
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throttle, "MOST_KEYS", 10)
+    for module in (throttle, failures):
+        monkeypatch.setattr(module, "MOST_KEYS", 10)
     guard = LoginThrottle(5, 5)
     for number in range(100):
         guard.failed(f"user{number}", f"address{number}")

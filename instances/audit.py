@@ -13,6 +13,7 @@ from django.db.models import Count, Exists, F, OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from hosts.models import Allocation
+from hosts.resource_classes import OF_CELLS
 from instances.models import Instance
 from integrations.networks import facade as networks
 from operations.drift import Drift
@@ -32,6 +33,7 @@ def _allocations() -> list[Drift]:
     placed = Instance.objects.alive().filter(host__isnull=False).exclude(id__in=leaving)
     wanted = {(one.id, one.host_id, name, n) for one in placed for name, n in one.claims().items()}
     rows = Allocation.objects.exclude(consumer_id__in=leaving)
+    rows = rows.exclude(resource_class__startswith=OF_CELLS)  # which cells a guest got is written in its claims alone
     held = set(rows.values_list("consumer_id", "host_id", "resource_class", "amount"))
     wrongful = [
         Drift(f"{row[0]} holds {row[3]} {row[2]} without a right", "server", row[0], partial(_give_back, *row))

@@ -33,7 +33,7 @@ class UnknownRule(Invalid):
 
 
 class BadMultiplier(Invalid):
-    message = "The multiplier of {name} must be a number between -{largest:g} and {largest:g}."
+    message = "The multiplier of {name} must be a number between -{largest} and {largest}."
 
 
 class RulesChanged(Conflict):
@@ -124,7 +124,7 @@ def build(revision: int, filters: Sequence[str] | None, weighers: Mapping[str, f
 
 def _checked(name: str, weight: Any) -> float:
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not -LARGEST <= weight <= LARGEST:
-        raise BadMultiplier(name=name, largest=LARGEST)
+        raise BadMultiplier(name=name, largest=f"{LARGEST:g}")
     return float(weight)
 
 

@@ -131,6 +131,27 @@ class GuestState:
 
 
 @dataclass(frozen=True, slots=True)
+class NumaCell:
+    """One NUMA cell of a host. ``dedicated`` processors go to one guest each and are not among ``cpus``."""
+
+    id: int
+    cpus: int
+    ram_mb: int
+    dedicated: int = 0
+    pages: dict[str, int] = field(default_factory=dict)  # huge pages: size in KB → how many
+
+
+@dataclass(frozen=True, slots=True)
+class PciDevice:
+    """A device that can be handed through to a guest. Ids are four hexadecimal digits."""
+
+    address: str
+    vendor_id: str
+    product_id: str
+    numa_cell: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HostInventory:
     """What a host has: totals, not what is left. ``disk_free_gb`` is the real free space, for information."""
 
@@ -150,6 +171,11 @@ class HostInventory:
     cpu_ratio: float = 16.0
     ram_ratio: float = 1.0
     disk_ratio: float = 1.0
+    supported: tuple[tuple[str, str, str], ...] = ()  # (architecture, hypervisor, mode) of guests it can run
+    numa_cells: tuple[NumaCell, ...] = ()
+    pci_devices: tuple[PciDevice, ...] = ()
+    custom_resources: dict[str, int] = field(default_factory=dict)  # CUSTOM_... → how many
+    metrics: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

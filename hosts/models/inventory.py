@@ -6,8 +6,10 @@ from django.db import models
 from django.db.models.functions import Now
 
 from hosts.models.host import Host
+from hosts.resource_classes import DISK_GB, MEMORY_MB, VCPU
 
-VCPU, MEMORY_MB, DISK_GB = "VCPU", "MEMORY_MB", "DISK_GB"
+__all__ = ["DISK_GB", "MEMORY_MB", "VCPU", "Inventory"]
+
 
 
 class Inventory(models.Model):

@@ -24,6 +24,7 @@ from instances import flavor_snapshots
 from instances.actions.create import CreateRequest, FlavorSnapshot
 from instances.api.schemas.types import truth
 from instances.api.server_devices import local_devices
+from instances.api.server_hints import hints_of
 from instances.errors import BadReference
 from instances.models import KeyPair
 from instances.server_labels import check_metadata_size
@@ -31,6 +32,7 @@ from integrations.images import facade as images
 from integrations.images.facade import Image
 from integrations.networks import facade as networks
 from integrations.networks.facade import NetworkWish, PortPlan
+from scheduling import wishes
 
 CREATE = "os_compute_api:servers:create"
 MOST_AT_ONCE = 1000
@@ -53,8 +55,9 @@ def to_request(body: Mapping[str, Any], version: Version, actor: Actor) -> Creat
     flavor = flavor_snapshots.get(actor, str(server["flavorRef"]).rstrip("/").rpartition("/")[2])
     image = _image(actor, server)
     _check_fit(actor, flavor, image)
+    wishes.read(flavor.vcpus, flavor.ram_mb, flavor.disk_gb, flavor.extra_specs, image.properties if image else None)
     zone, host, node = _place(actor, server)
-    hints = _hints(body)
+    hints = hints_of(body)
     key = _key(actor, server.get("key_name"))
     return CreateRequest(
         name=server["name"].strip(),
@@ -195,17 +198,6 @@ def _zone_of_forced(zone: str | None, host: str | None, node: str | None) -> str
     zones = Aggregate.objects.filter(hosts__name=host or node, availability_zone__isnull=False)
     actual = zones.values_list("availability_zone", flat=True).first() or conf().default_availability_zone
     return zone if zone == actual else None
-
-
-def _hints(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Scheduler hints under either name; ``group`` as one id."""
-    hints = dict(body.get("os:scheduler_hints", body.get("OS-SCH-HNT:scheduler_hints", {})))
-    if len(str(hints)) > 8192:
-        raise Invalid("The scheduler hints are too long.")
-    group = hints.pop("group", None)
-    if isinstance(group, list):
-        group = group[0] if group else None
-    return hints | {"group": group} if group else hints
 
 
 # --- what it is given

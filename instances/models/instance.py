@@ -11,9 +11,11 @@ from django.db.models.functions import Now
 from computecloud.core.actor import Actor
 from computecloud.core.ids import new_uuid
 from hosts.drivers.specs import PowerState
-from hosts.models import DISK_GB, MEMORY_MB, VCPU, Host
+from hosts.models import Host
 from instances.states import VmState, view
 from operations.models.operation import CONTROL, Operation
+from scheduling import wishes
+from scheduling.wishes import Wishes
 
 
 class InstanceQuerySet(models.QuerySet["Instance"]):
@@ -132,11 +134,14 @@ class Instance(models.Model):
         """``for_actor()`` for one row."""
         return actor.is_admin or self.project_id == (actor.project_id or "-")
 
-    def claims(self) -> dict[str, int]:
-        """What a host must have for it, by resource class. Zero amounts are left out."""
+    def wishes(self) -> Wishes:
+        """What it asks of a host: its flavor's figures, extra specs and its image's properties."""
         disk = self.disk_gb + self.ephemeral_gb + -(-self.swap_mb // 1024)
-        wanted = {VCPU: self.vcpus, MEMORY_MB: self.ram_mb, DISK_GB: disk}
-        return {name: amount for name, amount in wanted.items() if amount}
+        return wishes.read(self.vcpus, self.ram_mb, disk, self.extra_specs, self.image_properties)
+
+    def claims(self) -> dict[str, int]:
+        """What a host must have for it, by resource class, beside NUMA cells. Zero amounts are left out."""
+        return self.wishes().resources
 
     def quota(self) -> dict[str, int]:
         """What it counts against its project's quota."""

@@ -12,25 +12,20 @@ from itertools import permutations
 
 import numpy as np
 
+from hosts.resource_classes import MEMORY_MB, OF_CELLS, PCPU, VCPU, cell_class, pages
 from scheduling.request import GuestCell, PlacementRequest
 from scheduling.table import Bools, HostTable
 
-PREFIX = "CUSTOM_NUMA"
-CLASS = re.compile(r"CUSTOM_NUMA(\d+)_(.+)")
-ANY_LARGE = -1  # page_kb: any size beyond the small ones
-
-
-def class_of(cell: int, kind: str) -> str:
-    return f"{PREFIX}{cell}_{kind}"
+CLASS = re.compile(rf"{OF_CELLS}(\d+)_(.+)")
 
 
 def wants(cell: GuestCell) -> dict[str, int]:
     """What a guest's cell takes of a host's, by kind."""
-    found = {"VCPU": cell.cpus, "PCPU": cell.pinned}
+    found = {VCPU: cell.cpus, PCPU: cell.pinned}
     if cell.page_kb:
-        found[f"PAGES_{cell.page_kb}KB"] = cell.pages
+        found[pages(cell.page_kb)] = cell.pages
     else:
-        found["MEMORY_MB"] = cell.ram_mb
+        found[MEMORY_MB] = cell.ram_mb
     return {kind: amount for kind, amount in found.items() if amount}
 
 
@@ -47,7 +42,7 @@ def fits(table: HostTable, cells: Sequence[GuestCell]) -> Bools:
     for guest, cell in enumerate(cells):
         for position, number in enumerate(numbers):
             for kind, amount in wants(cell).items():
-                found[guest, position] &= table.free(class_of(number, kind)) >= amount
+                found[guest, position] &= table.free(cell_class(number, kind)) >= amount
     return found
 
 
@@ -71,7 +66,7 @@ def resources_on(table: HostTable, row: int, request: PlacementRequest) -> Mappi
     chosen = assign(table, row, request.cells) or cell_numbers(table)[: len(request.cells)]
     found = dict(request.resources)
     for number, cell in zip(chosen, request.cells, strict=False):
-        found |= {class_of(number, kind): amount for kind, amount in wants(cell).items()}
+        found |= {cell_class(number, kind): amount for kind, amount in wants(cell).items()}
     return found
 
 
@@ -80,6 +75,6 @@ def spoken(table: HostTable, cell: GuestCell, row: int) -> str:
     numbers = cell_numbers(table)
     parts = []
     for kind, amount in wants(cell).items():
-        most = max((int(table.free(class_of(number, kind))[row]) for number in numbers), default=0)
+        most = max((int(table.free(cell_class(number, kind))[row]) for number in numbers), default=0)
         parts.append(f"{amount} {kind}, {max(most, 0)} free")
     return "; ".join(parts)

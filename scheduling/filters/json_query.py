@@ -11,6 +11,7 @@ import orjson
 
 from scheduling.columns import IO_OPS, SERVERS, capabilities
 from scheduling.filters.base import HostFilter
+from scheduling.hints import query_of
 from scheduling.request import PlacementRequest
 from scheduling.table import Bools, HostTable
 
@@ -21,36 +22,6 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,
     ">=": operator.ge,
 }
-COMBINE = {"in", "not", "or", "and"}
-DEEPEST = 16
-
-
-class BadQuery(ValueError):
-    """The hint ``query`` is not a query."""
-
-
-def parse(query: object) -> list[Any]:
-    """The hint as a nested list, its operators known. Empty: nothing is asked. Raises BadQuery."""
-    if isinstance(query, str):
-        try:
-            query = orjson.loads(query) if query else []
-        except orjson.JSONDecodeError:
-            raise BadQuery("The hint query is not JSON.") from None
-    if not isinstance(query, list):
-        raise BadQuery("The hint query is not a list.")
-    _check(query, DEEPEST)
-    return query
-
-
-def _check(query: list[Any], deep: int) -> None:
-    if deep == 0:
-        raise BadQuery(f"The hint query is nested deeper than {DEEPEST} lists.")
-    if query and (not isinstance(query[0], str) or query[0] not in COMPARE.keys() | COMBINE):
-        raise BadQuery(f"The hint query has an unknown operator: {str(query[0])[:40]}.")
-    for term in query[1:]:
-        if isinstance(term, list):
-            _check(term, deep - 1)
-
 
 class JsonFilter(HostFilter):
     """The hint ``query``: ``[">=", "$free_ram_mb", 1024]``, with = < > <= >= in not or and, over capabilities.
@@ -64,7 +35,7 @@ class JsonFilter(HostFilter):
         return bool(request.hints.get("query"))
 
     def accepts(self, table: HostTable, request: PlacementRequest) -> Bools:
-        verdicts = _evaluate(table, parse(request.hints["query"]))
+        verdicts = _evaluate(table, query_of(request.hints))
         return np.fromiter((bool(one) for one in verdicts), dtype=bool, count=len(table))
 
     def reason(self, table: HostTable, request: PlacementRequest, row: int) -> str:
@@ -75,7 +46,7 @@ class JsonFilter(HostFilter):
 
 
 def _shown(request: PlacementRequest) -> str:
-    return orjson.dumps(parse(request.hints["query"])).decode()[:200]
+    return orjson.dumps(query_of(request.hints)).decode()[:200]
 
 
 def _evaluate(table: HostTable, query: list[Any]) -> list[bool]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hosts.resource_classes import OF_DEVICES
 from scheduling.filters.resource import AmountFilter
-from scheduling.filters.resource_class import PCI
 from scheduling.request import PlacementRequest
 
 
@@ -14,11 +14,11 @@ class PciPassthroughFilter(AmountFilter):
 
     def wanted(self, request: PlacementRequest) -> Iterator[tuple[str, int]]:
         for name in sorted(request.resources):
-            if name.startswith(PCI):
+            if name.startswith(OF_DEVICES):
                 yield name, request.resources[name]
 
     def spoken(self, resource_class: str, amount: int) -> str:
-        return f"{amount} PCI devices {resource_class.removeprefix(PCI).replace('_', ':').lower()}"
+        return f"{amount} PCI devices {resource_class.removeprefix(OF_DEVICES).replace('_', ':').lower()}"
 
     def unit_of(self, resource_class: str) -> str:
         return "devices"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hosts.resource_classes import DISK_GB, MEMORY_MB, OF_DEVICES, VCPU
 from scheduling.filters.resource import AmountFilter
 from scheduling.request import PlacementRequest
 
-OF_OTHER_FILTERS = frozenset({"VCPU", "MEMORY_MB", "DISK_GB"})
-PCI = "CUSTOM_PCI_"
+OF_OTHER_FILTERS = frozenset({VCPU, MEMORY_MB, DISK_GB})
 
 
 class ResourceClassFilter(AmountFilter):
@@ -16,5 +16,5 @@ class ResourceClassFilter(AmountFilter):
 
     def wanted(self, request: PlacementRequest) -> Iterator[tuple[str, int]]:
         for name in sorted(request.resources):
-            if name not in OF_OTHER_FILTERS and not name.startswith(PCI):
+            if name not in OF_OTHER_FILTERS and not name.startswith(OF_DEVICES):
                 yield name, request.resources[name]

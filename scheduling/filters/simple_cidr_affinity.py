@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address
 from typing import Any
 
 import numpy as np
 
 from scheduling.filters.base import HostFilter, where
+from scheduling.hints import network_of
 from scheduling.request import PlacementRequest
 from scheduling.table import Bools, HostTable
-
-DEFAULT = "/24"
-Network = IPv4Network | IPv6Network
-
-
-def network_of(request: PlacementRequest) -> Network | None:
-    """The network of the hints ``build_near_host_ip`` and ``cidr``. Raises ValueError."""
-    address = request.hints.get("build_near_host_ip")
-    return ip_network(f"{address}{request.hints.get('cidr', DEFAULT)}", strict=False) if address else None
 
 
 class SimpleCIDRAffinityFilter(HostFilter):
@@ -28,7 +20,7 @@ class SimpleCIDRAffinityFilter(HostFilter):
         return bool(request.hints.get("build_near_host_ip"))
 
     def accepts(self, table: HostTable, request: PlacementRequest) -> Bools:
-        network = network_of(request)
+        network = network_of(request.hints)
         if network is None:
             return np.ones(len(table), dtype=bool)
 
@@ -38,10 +30,10 @@ class SimpleCIDRAffinityFilter(HostFilter):
         return where(table, ("network", network), near)
 
     def reason(self, table: HostTable, request: PlacementRequest, row: int) -> str:
-        return f"its address is not in {network_of(request)}"
+        return f"its address is not in {network_of(request.hints)}"
 
     def shortfall(self, table: HostTable, request: PlacementRequest, considered: Bools) -> str:
         return (
-            f"none of the {int(considered.sum())} hosts left has an address in {network_of(request)}; "
+            f"none of the {int(considered.sum())} hosts left has an address in {network_of(request.hints)}; "
             "a wider cidr would take in more"
         )

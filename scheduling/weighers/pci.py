@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scheduling.filters.resource_class import PCI
+from hosts.resource_classes import OF_DEVICES
 from scheduling.request import PlacementRequest
 from scheduling.table import Floats, HostTable
 from scheduling.weighers.base import HostWeigher
@@ -18,11 +18,11 @@ class PCIWeigher(HostWeigher):
     multiplier_key = "pci_weight_multiplier"
 
     def applies(self, table: HostTable, request: PlacementRequest) -> bool:
-        return any(name.startswith(PCI) for name in table.capacity)
+        return any(name.startswith(OF_DEVICES) for name in table.capacity)
 
     def weigh(self, table: HostTable, request: PlacementRequest) -> Floats:
         devices = np.zeros(len(table), dtype=np.int64)
         for name in table.capacity:
-            if name.startswith(PCI):
+            if name.startswith(OF_DEVICES):
                 devices += np.maximum(table.free(name), 0)
         return -np.minimum(devices, ENOUGH).astype(np.float64)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
 from computecloud.conf import conf
 from hosts.drivers.specs import HostInventory
-from hosts.models import DISK_GB, MEMORY_MB, VCPU, Agent, Host, Inventory
+from hosts.models import Agent, Host, Inventory
+from hosts.offers import Offer, offers_of
 from operations.models import Operation
 from operations.models.operation import State, host_queue, later
 from tasks.conductor import door, wire
@@ -54,6 +57,9 @@ def _update_host(report: wire.HostReport, version: str) -> None:
         hypervisor_version=found.hypervisor_version,
         cpu_info=found.cpu_info,
         traits=list(found.traits),
+        supported=[list(one) for one in found.supported],
+        numa_cells=[asdict(cell) for cell in found.numa_cells],
+        metrics=found.metrics,
         disk_free_gb=found.disk_free_gb,
         running_vms=found.running_vms,
         underlay_address=report.underlay_address,
@@ -63,13 +69,14 @@ def _update_host(report: wire.HostReport, version: str) -> None:
 
 
 def _update_inventory(host_id: str, found: HostInventory) -> None:
-    """Totals as reported; ``used`` stays, it belongs to the claims."""
-    for name, total, reserved, ratio in (
-        (VCPU, found.vcpus, 0, found.cpu_ratio),
-        (MEMORY_MB, found.ram_mb, found.reserved_ram_mb, found.ram_ratio),
-        (DISK_GB, found.disk_gb, found.reserved_disk_gb, found.disk_ratio),
-    ):
-        capacity = Inventory.capacity_of(total, reserved, ratio)
+    """Totals as reported, 0 for what is not there any more; ``used`` stays, it belongs to the claims."""
+    offers = offers_of(found)
+    known = {offer.resource_class for offer in offers}
+    gone = Inventory.objects.filter(host_id=host_id, total__gt=0).exclude(resource_class__in=known)
+    offers += [Offer(name, 0) for name in gone.values_list("resource_class", flat=True)]
+    for offer in offers:
+        capacity = Inventory.capacity_of(offer.total, offer.reserved, offer.ratio)
+        total, reserved, ratio, name = offer.total, offer.reserved, offer.ratio, offer.resource_class
         facts = {"total": total, "reserved": reserved, "ratio": ratio, "capacity": capacity, "changed_at": Now()}
         rows = Inventory.objects.filter(host_id=host_id, resource_class=name)
         if rows.filter(total=total, reserved=reserved, ratio=ratio).exists():

@@ -19,7 +19,17 @@ from hosts.drivers.errors import Fatal, GuestNotFound
 from hosts.drivers.fake import console
 from hosts.drivers.fake.faults import Faults
 from hosts.drivers.fake.guests import Guest, Guests
-from hosts.drivers.specs import DiskSpec, GuestRef, GuestSpec, GuestState, HostInventory, PowerState, Step
+from hosts.drivers.specs import (
+    DiskSpec,
+    GuestRef,
+    GuestSpec,
+    GuestState,
+    HostInventory,
+    NumaCell,
+    PciDevice,
+    PowerState,
+    Step,
+)
 
 
 class Options(msgspec.Struct, forbid_unknown_fields=True):
@@ -33,6 +43,11 @@ class Options(msgspec.Struct, forbid_unknown_fields=True):
     cpu_ratio: float = 16.0
     ram_ratio: float = 1.0
     disk_ratio: float = 1.0
+    numa_cells: list[NumaCell] = []
+    pci_devices: list[PciDevice] = []
+    custom_resources: dict[str, int] = {}
+    metrics: dict[str, float] = {}
+    hypervisor_version: int = 1_000_000
     delays: dict[str, float] = {}  # simulated seconds by step name or "*"
     faults: dict[str, object] = {}  # see fake.faults
     durable: bool = False  # fsync every change
@@ -69,7 +84,7 @@ class FakeDriver(Driver, Rebooting, Pausable, Suspending, ConsoleLogged):
             disk_gb=options.disk_gb,
             disk_free_gb=options.disk_gb,
             hypervisor_type="fake",
-            hypervisor_version=1000000,
+            hypervisor_version=options.hypervisor_version,
             arch=options.arch,
             cpu_info={
                 "arch": options.arch,
@@ -84,6 +99,11 @@ class FakeDriver(Driver, Rebooting, Pausable, Suspending, ConsoleLogged):
             cpu_ratio=options.cpu_ratio,
             ram_ratio=options.ram_ratio,
             disk_ratio=options.disk_ratio,
+            supported=((options.arch, "fake", "hvm"),),
+            numa_cells=tuple(options.numa_cells),
+            pci_devices=tuple(options.pci_devices),
+            custom_resources=options.custom_resources,
+            metrics=options.metrics,
         )
 
     def list(self) -> Sequence[GuestState]:

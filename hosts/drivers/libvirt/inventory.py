@@ -101,7 +101,15 @@ def inventory(host: LibvirtHost, machine: Machine) -> HostInventory:
         cpu_ratio=options.cpu_ratio,
         ram_ratio=options.ram_ratio,
         disk_ratio=options.disk_ratio,
+        supported=_supported(options.arch, host.platform.virt_type),
+        custom_resources=options.custom_resources,
     )
+
+
+def _supported(arch: str, virt_type: str) -> tuple[tuple[str, str, str], ...]:
+    """Guests that it can run: with KVM those without it too, since the same QEMU runs both."""
+    kinds = ("kvm", "qemu") if virt_type == "kvm" else (virt_type,)
+    return tuple((arch, kind, "hvm") for kind in kinds)
 
 
 def _disk_gb(host: LibvirtHost) -> int:

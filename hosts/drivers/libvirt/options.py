@@ -32,6 +32,7 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     ram_ratio: float = 1.0
     disk_ratio: float = 1.0
     traits: tuple[str, ...] = ()
+    custom_resources: dict[str, int] = {}  # CUSTOM_... → how many servers may claim in all
 
     calls: int = 16  # libvirt calls at a time
     deadline_s: float = 30.0  # of one libvirt call

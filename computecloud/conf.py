@@ -135,6 +135,7 @@ class Conf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             "PCIWeigher": 1.0,
         }
     )
+    scheduler_host_subset_size: int = 1  # the winner is drawn among so many of the best hosts
     scheduler_available: list[str] = []  # dotted paths of filters and weighers that an admin may switch on at run time
     max_io_ops_per_host: int = 8  # IoOpsFilter
     max_instances_per_host: int = 50  # NumInstancesFilter

@@ -22,7 +22,7 @@ class AggregateAdmin(ReadOnlyAdmin):
 
 @admin.register(Inventory)
 class InventoryAdmin(ReadOnlyAdmin):
-    list_display = ("host", "resource_class", "total", "reserved", "ratio", "capacity", "used", "changed_at")
+    list_display = ("host", "resource_class", "total", "reserved", "ratio", "capacity", "used", "consumers")
     list_filter = ("resource_class",)
     list_select_related = ("host",)
     search_fields = ("host__name", "host__id")

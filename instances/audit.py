@@ -19,7 +19,7 @@ from integrations.networks import facade as networks
 from operations.drift import Drift
 from operations.models import Operation, QuotaGate
 from scheduling import claims
-from scheduling.audit import unbalanced_inventories
+from scheduling.audit import misplaced_members, unbalanced_inventories
 
 COUNTED = {"instances": Count("id"), "cores": Sum("vcpus"), "ram_mb": Sum("ram_mb")}
 
@@ -158,7 +158,8 @@ def _let_go(server_id: str) -> bool:
 
 def drifts() -> list[Drift]:
     """Everything that does not agree; empty is well. In the order in which it is to be mended."""
-    return [*_allocations(), *unbalanced_inventories(), *_quotas(), *_operations(), *_states(), *_ports()]
+    balance = [*_allocations(), *unbalanced_inventories(), *misplaced_members()]
+    return [*balance, *_quotas(), *_operations(), *_states(), *_ports()]
 
 
 def findings() -> list[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from instances.models import Instance
+from instances.models.server_group import ServerGroup
 from operations.models import Operation
 from scheduling import hints
-from scheduling.request import PlacementRequest
+from scheduling.request import Group, PlacementRequest
 
 
 def to_request(instance: Instance, operation: Operation) -> PlacementRequest:
@@ -33,8 +34,19 @@ def to_request(instance: Instance, operation: Operation) -> PlacementRequest:
         required_traits=wishes.required_traits,
         forbidden_traits=wishes.forbidden_traits,
         cells=wishes.cells,
+        group=group_of(instance),
         trigger=operation.verb,
     )
+
+
+def group_of(instance: Instance) -> Group | None:
+    """The server's group, unless it was removed since."""
+    if not instance.server_group_id:
+        return None
+    group = ServerGroup.objects.filter(pk=instance.server_group_id).first()
+    if group is None:
+        return None
+    return Group(group.id, group.policy, int(group.rules.get("max_server_per_host", 1)))
 
 
 def hosts_of(instance: Instance, server_ids: Sequence[str]) -> frozenset[str]:

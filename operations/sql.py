@@ -19,6 +19,11 @@ LATER = {
     "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW', %s)",
     "postgresql": "STATEMENT_TIMESTAMP() + CAST(%s AS interval)",
 }
+CHANGE = {
+    "sqlite": "(SELECT COALESCE(MAX(change), 0) + 1 FROM hosts_inventory)",
+    "postgresql": "pg_current_xact_id()::text::bigint",
+}
+"""The number of a change of an inventory, in the order of commits: see ``hosts.models.inventory.NextChange``."""
 
 
 def seconds(number: float) -> str:
@@ -28,13 +33,16 @@ def seconds(number: float) -> str:
 
 @lru_cache(maxsize=64)
 def _for(statement: str, vendor: str) -> str:
-    return statement.replace("{now}", NOW[vendor]).replace("{later}", LATER[vendor])
+    for mark, meanings in (("{now}", NOW), ("{later}", LATER), ("{change}", CHANGE)):
+        statement = statement.replace(mark, meanings[vendor])
+    return statement
 
 
 def update(statement: str, params: Sequence[Any]) -> int:
     """Run it and say how many rows it touched.
 
-    ``{now}`` becomes the database's clock, ``{later}`` that clock moved by its parameter (see ``seconds``).
+    ``{now}`` becomes the database's clock, ``{later}`` that clock moved by its parameter (see ``seconds``),
+    ``{change}`` the number of an inventory's change.
     """
     with connection.cursor() as cursor:
         cursor.execute(_for(statement, connection.vendor), params)

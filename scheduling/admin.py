@@ -17,10 +17,12 @@ class DecisionAdmin(ReadOnlyAdmin):
         "hosts_seen",
         "lost_races",
         "took_us",
+        "blocked_by",
         "fault",
         "created_at",
     )
-    list_filter = ("trigger",)
+    list_filter = ("trigger", "blocked_by")
+    exclude = ("body",)
     search_fields = ("id", "consumer_id", "project_id", "chosen_host_name")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from operations import sql
 
@@ -18,21 +19,32 @@ class Chosen:
 
 
 UNBOUNDED = 2**40
-TAKE = """UPDATE hosts_inventory SET used = used + %s, generation = generation + 1, changed_at = {now}
+TAKE = """UPDATE hosts_inventory SET used = used + %s, consumers = consumers + 1, generation = generation + 1,
+            change = {change}
           WHERE host_id = %s AND resource_class = %s AND used + %s <= capacity + %s"""
 HOLD = """INSERT INTO hosts_allocation
-          (consumer_id, consumer_kind, host_id, resource_class, amount, project_id, user_id, created_at)
-          VALUES (%s, 'instance', %s, %s, %s, %s, %s, {now})"""
-GIVE_BACK = """UPDATE hosts_inventory SET used = used - %s, generation = generation + 1, changed_at = {now}
+          (consumer_id, consumer_kind, host_id, resource_class, amount, project_id, user_id, created_at) VALUES """
+ROW = "(%s, 'instance', %s, %s, %s, %s, %s, {now})"
+GIVE_BACK = """UPDATE hosts_inventory SET used = used - %s, consumers = consumers - 1, generation = generation + 1,
+                 change = {change}
                WHERE host_id = %s AND resource_class = %s"""
 # A claim or release that comes in between has changed the generation by the time this UPDATE gets the row.
-RECOUNT = """UPDATE hosts_inventory SET generation = generation + 1, changed_at = {now}, used =
-               (SELECT COALESCE(SUM(amount), 0) FROM hosts_allocation WHERE host_id = %s AND resource_class = %s)
+RECOUNT = """UPDATE hosts_inventory SET generation = generation + 1, change = {change},
+               used = (SELECT COALESCE(SUM(amount), 0) FROM hosts_allocation AS held
+                       WHERE held.host_id = %s AND held.resource_class = %s),
+               consumers = (SELECT COUNT(*) FROM hosts_allocation AS held
+                            WHERE held.host_id = %s AND held.resource_class = %s)
              WHERE host_id = %s AND resource_class = %s AND generation = %s"""
 
 HELD = """SELECT host_id, resource_class, amount, id FROM hosts_allocation
           WHERE consumer_id = %s AND consumer_kind = %s ORDER BY host_id, resource_class"""
 LET_GO = "DELETE FROM hosts_allocation WHERE id = %s"
+
+
+@cache
+def _hold(rows: int) -> str:
+    """One INSERT for all classes of a claim."""
+    return HOLD + ", ".join([ROW] * rows)
 
 
 class ClaimLost(Exception):
@@ -52,12 +64,15 @@ def claim(
 
     ``is_there``: the consumer uses them already (a guest found after a restore), whatever the capacity says.
     """
+    values: list[object] = []
     for name in sorted(resources):
         amount = resources[name]
         room = UNBOUNDED if is_there else 0
         if not sql.update(TAKE, (amount, host_id, name, amount, room)):
             raise ClaimLost(name)
-        sql.update(HOLD, (consumer_id, host_id, name, amount, project_id, user_id))
+        values += (consumer_id, host_id, name, amount, project_id, user_id)
+    if values:
+        sql.update(_hold(len(resources)), values)
 
 
 def release(consumer_id: str, consumer_kind: str = "instance", only: tuple[str, str] | None = None) -> int:
@@ -74,4 +89,4 @@ def release(consumer_id: str, consumer_kind: str = "instance", only: tuple[str, 
 
 def recount(host_id: str, resource_class: str, generation: int) -> bool:
     """Set ``used`` to the sum of the allocations; False when somebody claimed or released since ``generation``."""
-    return bool(sql.update(RECOUNT, (host_id, resource_class, host_id, resource_class, generation)))
+    return bool(sql.update(RECOUNT, (*(host_id, resource_class) * 3, generation)))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +19,7 @@ from computecloud.core.errors import Conflict, Invalid
 from scheduling.filters.base import HostFilter
 from scheduling.filters.registry import IN_TREE as FILTERS
 from scheduling.models import RuleSet
+from scheduling.rules import Rules
 from scheduling.weighers.base import HostWeigher
 from scheduling.weighers.registry import IN_TREE as WEIGHERS
 
@@ -38,22 +38,6 @@ class BadMultiplier(Invalid):
 
 class RulesChanged(Conflict):
     message = "The scheduler's rules were changed meanwhile: revision {revision} is in force."
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What is in force. ``revision`` 0: never changed at run time; ``is_default``: as the settings say."""
-
-    revision: int
-    is_default: bool
-    filters: tuple[HostFilter, ...]
-    weighers: tuple[tuple[HostWeigher, float], ...]
-
-    @property
-    def needs(self) -> frozenset[str]:
-        """Columns that somebody of these reads."""
-        weighing = (weigher.needs for weigher, _weight in self.weighers)
-        return frozenset().union(*(rule.needs for rule in self.filters), *weighing)
 
 
 # --- names to rules
@@ -115,10 +99,11 @@ def build(revision: int, filters: Sequence[str] | None, weighers: Mapping[str, f
     names = conf().scheduler_filters if filters is None else filters
     weights = conf().scheduler_weighers if weighers is None else weighers
     return Rules(
-        revision,
-        filters is None and weighers is None,
         tuple(find_filter(name) for name in names),
         tuple((find_weigher(name), _checked(name, weight)) for name, weight in weights.items()),
+        conf().scheduler_host_subset_size,
+        revision,
+        is_default=filters is None and weighers is None,
     )
 
 

@@ -1,147 +1,257 @@
-"""The verdict on one request: filters × hosts is the explanation, and costs nothing extra."""
+"""The verdict on one request. Pure: the same table, request, rules and seed give the same verdict, also in a replay.
+
+Filters × hosts is the explanation: each host keeps the number of the first filter that refused it.
+"""
 
 from __future__ import annotations
 
+import random
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import structlog
+from numpy.typing import NDArray
 
-from operations import sql
 from scheduling.filters.base import HostFilter
-from scheduling.models import Decision
 from scheduling.request import PlacementRequest
-from scheduling.table import Bools, Floats, HostTable
-from scheduling.weighers.base import HostWeigher, scored
+from scheduling.rules import Rules
+from scheduling.table import Bools, Floats, HostTable, Ints
+from scheduling.weighers.base import HostWeigher
 
 log = structlog.get_logger(__name__)
-FINALISTS_KEPT = 10
-EXAMPLES_KEPT = 3
+FINALISTS = 10
+EXAMPLES = 3
+ACCEPTED = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What one filter did: how many of the hosts that were left it refused, and for some of them why.
+
+    ``examples``: (row, reason). ``took_us``: how long it thought.
+    """
+
+    filter: str
+    refused: int
+    left: int
+    examples: list[tuple[int, str]]
+    took_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What the weighers made of the finalists, best first. Columns are finalists, rows are weighers."""
+
+    rows: list[int]
+    totals: list[float]
+    weighers: list[str]
+    raw: list[list[float]]
+    normalised: list[list[float]]
+    weighted: list[list[float]]
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the table says. ``candidates`` are rows, best first; ``first_refusal``: a filter's number, or -1."""
+    """What the table says. ``candidates`` are rows, best first. ``first_refusal``: per host a filter's number, or -1.
+
+    ``fault`` names the rule that refused the last host and the smallest change that it would accept.
+    """
 
     request: PlacementRequest
+    rules: Rules
+    seed: int
+    first_refusal: NDArray[np.int8]
+    refusals: list[Refusal]
+    scores: Scores
     candidates: list[int]
-    first_refusal: Any
-    refusals: list[dict[str, Any]]
-    finalists: list[dict[str, Any]]
     fault: str
-    took_us: int
-    hosts: int
+    blocked_by: str
+    filtered_us: int
+    weighed_us: int
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def hosts(self) -> int:
+        return len(self.first_refusal)
 
-def _safely(rule: HostFilter, table: HostTable, request: PlacementRequest, notes: list[str]) -> Bools:
-    """A filter that raises is named in the decision and refuses nobody."""
+    @property
+    def took_us(self) -> int:
+        return self.filtered_us + self.weighed_us
+
+
+NOBODY = Scores([], [], [], [], [], [])
+
+
+def decide(table: HostTable, request: PlacementRequest, rules: Rules, seed: int = 0) -> Verdict:
+    """Filter, weigh, order. Equal hosts come in an order drawn with ``seed``."""
+    start = time.perf_counter_ns()
+    notes: list[str] = []
+    passed, first_refusal, refusals, blocker = _filter(table, request, rules, notes)
+    fault = "" if len(table) else "no compute host is enrolled"
+    if blocker is not None:
+        considered = passed | (first_refusal == rules.filters.index(blocker))
+        fault = f"{blocker.name}: {_shortfall(blocker, table, request, considered)}"
+    filtered = time.perf_counter_ns()
+    scores = _rank(table, request, passed, rules, seed, notes) if passed.any() else NOBODY
+    return Verdict(
+        request=request,
+        rules=rules,
+        seed=seed,
+        first_refusal=first_refusal,
+        refusals=refusals,
+        scores=scores,
+        candidates=_ordered(table, request, passed, scores.rows, rules.subset_size, seed),
+        fault=fault,
+        blocked_by=blocker.name if blocker else "",
+        filtered_us=(filtered - start) // 1000,
+        weighed_us=(time.perf_counter_ns() - filtered) // 1000,
+        notes=notes,
+    )
+
+
+# --- filters
+
+
+def _filter(
+    table: HostTable, request: PlacementRequest, rules: Rules, notes: list[str]
+) -> tuple[Bools, NDArray[np.int8], list[Refusal], HostFilter | None]:
+    """Who passed all, who was refused by what, and the filter that left nobody."""
+    passed: Bools = np.ones(len(table), dtype=bool)
+    first_refusal = np.full(len(table), ACCEPTED, dtype=np.int8)
+    refusals: list[Refusal] = []
+    left = len(table)
+    for number, rule in enumerate(rules.filters):
+        if not left:
+            break
+        start = time.perf_counter_ns()
+        answer = accepted_by(rule, table, request, notes)
+        if answer is None:
+            continue
+        verdict = passed & answer
+        count = int(np.count_nonzero(verdict))
+        if count == left:
+            continue
+        refused = passed ^ verdict
+        first_refusal[refused] = number
+        rows = [int(row) for row in np.flatnonzero(refused)[:EXAMPLES]]
+        examples = [(row, reason_of(rule, table, request, row)) for row in rows]
+        took = (time.perf_counter_ns() - start) // 1000
+        refusals.append(Refusal(rule.name, left - count, count, examples, took))
+        passed, left = verdict, count
+        if not left:
+            return passed, first_refusal, refusals, rule
+    return passed, first_refusal, refusals, None
+
+
+def accepted_by(rule: HostFilter, table: HostTable, request: PlacementRequest, notes: list[str]) -> Bools | None:
+    """Its column, or None when it has nothing to say. A filter that raises is named and refuses nobody."""
     try:
-        return rule.accepts(table, request)
+        if not rule.applies(request):
+            return None
+        answer = np.asarray(rule.accepts(table, request))
+        if answer.dtype != np.bool_ or answer.shape != (len(table),):
+            raise TypeError(f"one bool per host is wanted, not {answer.dtype} {answer.shape}")
+        return answer
     except Exception as problem:  # noqa: BLE001 -- a site's own code must not stop placement
         log.error("filter raised", filter=rule.name, error=repr(problem))
         notes.append(f"{rule.name} raised {type(problem).__name__} and was passed over")
-        return np.ones(len(table), dtype=bool)
+        return None
 
 
-def decide(
-    table: HostTable,
-    request: PlacementRequest,
-    filters: Sequence[HostFilter],
-    weighers: Sequence[tuple[HostWeigher, float]],
-    seed: int = 0,
-) -> Verdict:
-    """Filter, weigh, order. Ties are broken by a shuffle seeded with ``seed``, so a decision can be replayed."""
-    start = time.perf_counter_ns()
-    notes: list[str] = []
-    passed: Bools = np.ones(len(table), dtype=bool)
-    first_refusal = np.full(len(table), -1, dtype=np.int16)
-    refusals: list[dict[str, Any]] = []
-    fault = "" if len(table) else "no compute host is enrolled"
-    for number, rule in enumerate(filters):
-        if not rule.applies(request):
-            continue
-        verdict = _safely(rule, table, request, notes)
-        refused = passed & ~verdict
-        count = int(refused.sum())
-        if count:
-            first_refusal[refused] = number
-            rows = np.flatnonzero(refused)[:EXAMPLES_KEPT]
-            refusals.append(
-                {
-                    "filter": rule.name,
-                    "refused": count,
-                    "left": int(passed.sum()) - count,
-                    "examples": [[table.ids[row], rule.reason(table, request, int(row))] for row in rows],
-                }
-            )
-            if count == int(passed.sum()):
-                fault = f"{rule.name}: {rule.shortfall(table, request, passed)}"
-        passed = passed & verdict
-        if not passed.any():
-            break
-    candidates, finalists = _rank(table, request, passed, weighers, seed, notes)
-    took = (time.perf_counter_ns() - start) // 1000
-    return Verdict(request, candidates, first_refusal, refusals, finalists, fault, int(took), len(table), notes)
+def reason_of(rule: HostFilter, table: HostTable, request: PlacementRequest, row: int) -> str:
+    """Why a filter refused a host, with the two numbers compared."""
+    try:
+        return rule.reason(table, request, row)
+    except Exception as problem:  # noqa: BLE001 -- as above
+        return f"refused, and raised {type(problem).__name__} when asked why"
+
+
+def _shortfall(rule: HostFilter, table: HostTable, request: PlacementRequest, considered: Bools) -> str:
+    try:
+        return rule.shortfall(table, request, considered)
+    except Exception as problem:  # noqa: BLE001 -- as above
+        return f"refused all that were left, and raised {type(problem).__name__} when asked why"
+
+
+# --- weighers
 
 
 def _rank(
-    table: HostTable,
-    request: PlacementRequest,
-    passed: Bools,
-    weighers: Sequence[tuple[HostWeigher, float]],
-    seed: int,
-    notes: list[str],
-) -> tuple[list[int], list[dict[str, Any]]]:
-    if not passed.any():
-        return [], []
-    total: Floats = np.zeros(len(table), dtype=np.float64)
-    parts: dict[str, Floats] = {}
-    for weigher, weight in weighers:
-        try:
-            weighted = scored(weigher, weight, table, request, passed)
-        except Exception as problem:  # noqa: BLE001 -- a site's own code must not stop placement
-            log.error("weigher raised", weigher=weigher.name, error=repr(problem))
-            notes.append(f"{weigher.name} raised {type(problem).__name__} and was passed over")
-            continue
-        if weighted is None:
-            continue
-        parts[weigher.name] = weighted
-        total += weighted
+    table: HostTable, request: PlacementRequest, passed: Bools, rules: Rules, seed: int, notes: list[str]
+) -> Scores:
+    """The best hosts by the sum of normalised numbers times weights; among equals a draw decides."""
     rows = np.flatnonzero(passed)
-    shuffle = np.random.default_rng(seed).random(len(rows))
-    order = rows[np.lexsort((shuffle, -total[rows]))][:FINALISTS_KEPT]
-    finalists = [
-        {
-            "host": table.ids[row],
-            "score": round(float(total[row]), 6),
-            "parts": {name: round(float(column[row]), 6) for name, column in parts.items()},
-        }
-        for row in order
-    ]
-    return [int(row) for row in order], finalists
-
-
-def record(verdict: Verdict, table: HostTable, chosen: int | None, lost_races: int, fault: str) -> Decision:
-    """Store it."""
-    alternates = [table.ids[row] for row in verdict.candidates if row != chosen]
-    decision = Decision(
-        consumer_id=verdict.request.consumer_id,
-        project_id=verdict.request.project_id,
-        trigger=verdict.request.trigger,
-        request={**verdict.request.summary(), "notes": verdict.notes},
-        hosts_seen=verdict.hosts,
-        refusals=verdict.refusals,
-        finalists=verdict.finalists,
-        chosen_host_id=table.ids[chosen] if chosen is not None else "",
-        chosen_host_name=table.names[chosen] if chosen is not None else "",
-        alternates=alternates[:5],
-        lost_races=lost_races,
-        fault=fault,
-        took_us=verdict.took_us,
+    everybody = len(rows) == len(table)
+    total: Floats = np.zeros(len(rows), dtype=np.float64)
+    spoken: list[tuple[str, Floats, Floats, Floats]] = []
+    for weigher, weight in rules.weighers:
+        found = _weighed_by(weigher, weight, table, request, notes)
+        if found is None:
+            continue
+        column, factor = found
+        raw = column if everybody else column[rows]
+        least, most = raw.min(), raw.max()
+        if not (np.isfinite(least) and np.isfinite(most)):
+            notes.append(f"{weigher.name} gave a number that is none and was passed over")
+            continue
+        normal = (raw - least) / (most - least) if most > least else np.zeros(len(rows))
+        part = normal * (factor if isinstance(factor, float) else factor[rows])
+        spoken.append((weigher.name, raw, normal, part))
+        total += part
+    best = _best(total, max(FINALISTS, rules.subset_size), seed)
+    return Scores(
+        rows=[int(row) for row in rows[best]],
+        totals=total[best].tolist(),
+        weighers=[name for name, *_ in spoken],
+        raw=[raw[best].tolist() for _, raw, *_ in spoken],
+        normalised=[normal[best].tolist() for *_, normal, _ in spoken],
+        weighted=[part[best].tolist() for *_, part in spoken],
     )
-    sql.insert(decision)
-    return decision
+
+
+def _weighed_by(
+    weigher: HostWeigher, weight: float, table: HostTable, request: PlacementRequest, notes: list[str]
+) -> tuple[Floats, Floats | float] | None:
+    """Its column and the multiplier, or None when it has nothing to say. One that raises is named and weighs nothing."""
+    try:
+        multiplier = weigher.multiplier(table, weight)
+        if isinstance(multiplier, float | int):
+            multiplier = float(multiplier)
+        if isinstance(multiplier, float) and multiplier == 0 or not weigher.applies(table, request):
+            return None
+        column: Floats = np.asarray(weigher.weigh(table, request), dtype=np.float64)
+        if column.shape != (len(table),):
+            raise TypeError(f"one number per host is wanted, not {column.shape}")
+        return column, multiplier
+    except Exception as problem:  # noqa: BLE001 -- a site's own code must not stop placement
+        log.error("weigher raised", weigher=weigher.name, error=repr(problem))
+        notes.append(f"{weigher.name} raised {type(problem).__name__} and was passed over")
+        return None
+
+
+def _best(total: Floats, most: int, seed: int) -> Ints:
+    """Positions of the ``most`` highest totals, highest first; which of equals come in, and in what order, is drawn."""
+    count = min(most, len(total))
+    bar = np.partition(total, len(total) - count)[len(total) - count]
+    above = np.flatnonzero(total > bar)
+    level = np.flatnonzero(total == bar)
+    draw = random.Random(seed)  # noqa: S311 -- for fairness, and to be drawn again in a replay
+    drawn = level[draw.sample(range(len(level)), count - len(above))]
+    found = np.concatenate([above, drawn])
+    lot = {int(position): draw.random() for position in found}
+    return np.array(sorted(lot, key=lambda position: (-total[position], lot[position])), dtype=np.int64)
+
+
+def _ordered(
+    table: HostTable, request: PlacementRequest, passed: Bools, ranked: list[int], subset_size: int, seed: int
+) -> list[int]:
+    """The candidates: alternates of an earlier decision that pass again come first; then the draw among the best."""
+    rows = list(ranked)
+    if subset_size > 1 and len(rows) > 1:
+        drawn = random.Random(seed ^ 0x5EED).randrange(min(subset_size, len(rows)))  # noqa: S311 -- as above
+        rows.insert(0, rows.pop(drawn))
+    if not request.alternates:
+        return rows
+    known = [table.row_of[host_id] for host_id in request.alternates if host_id in table.row_of]
+    return list(dict.fromkeys([row for row in known if passed[row]] + rows))

@@ -54,16 +54,7 @@ class PlacementRequest:
     forbidden_traits: frozenset[str] = frozenset()
     cells: tuple[GuestCell, ...] = ()
     trigger: str = "create"
+    alternates: tuple[str, ...] = ()  # hosts' ids that an earlier decision kept for a failed build: tried first
 
     def amount(self, resource_class: str) -> int:
         return self.resources.get(resource_class, 0)
-
-    def summary(self) -> dict[str, Any]:
-        """What a stored decision keeps of it."""
-        return {
-            "trigger": self.trigger,
-            "resources": dict(self.resources),
-            "availability_zone": self.availability_zone,
-            "forced_host": self.forced_host,
-            "excluded": sorted(self.excluded_host_ids),
-        }

@@ -1,19 +1,57 @@
-"""One home for placement: decide on the table, claim in the database, let the owner commit with the claim."""
+"""One home for placement: whoever wants a host for anything asks here, for real or for an answer only.
+
+Decide on the table, claim in the database, let the owner commit with the claim. ``place``,
+``place_each`` and ``place_together`` write; ``ask`` never does.
+"""
 
 from __future__ import annotations
 
+import time
 import zlib
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from django.db import transaction
 
-from scheduling import claims, configuration, decisions
+from computecloud.core.errors import CloudError
+from scheduling import claims, configuration, groups, records
 from scheduling.claims import Chosen
 from scheduling.columns import numa
+from scheduling.decisions import Verdict, decide
+from scheduling.fresh import FreshTable
+from scheduling.records import Seen
 from scheduling.request import PlacementRequest
-from scheduling.table import FreshTable
+from scheduling.snapshots import Snapshots
+from scheduling.table import HostTable
 
 TABLE = FreshTable()
+SNAPSHOTS = Snapshots()
+AT_ONCE = 16  # placements in one transaction of a pass
+ROUNDS = 5  # decisions for one request before losing every race counts as no host
+
+Commit = Callable[[Chosen], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A request, and what its owner does in the claim's transaction."""
+
+    request: PlacementRequest
+    commit: Commit
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A decision that nothing in the database follows from yet; the table counts its first host as taken.
+
+    ``amounts``: what would be claimed on each of the hosts.
+    """
+
+    job: Job
+    seen: Seen
+    hosts: list[Chosen]
+    amounts: list[Mapping[str, int]]
 
 
 class NoValidHost(Exception):
@@ -24,32 +62,185 @@ class NoLongerWanted(Exception):
     """The owner's commit found that somebody else moved or ended the operation. Everything was rolled back."""
 
 
-def place(request: PlacementRequest, commit: Callable[[Chosen], bool]) -> Chosen:
+def forget() -> None:
+    """Read everything anew at the next question."""
+    TABLE.forget()
+    SNAPSHOTS.forget()
+
+
+def freshen() -> None:
+    """What the scheduler's process does in the background, so that no placement waits for it."""
+    TABLE.refresh()
+    with TABLE.lock:
+        if SNAPSHOTS.is_used and SNAPSHOTS.is_outdated(TABLE.table):
+            SNAPSHOTS.take(TABLE.table)
+
+
+def ask(request: PlacementRequest) -> Verdict:
+    """What would be decided now. Writes nothing; ``candidates`` are rows of ``TABLE.table``."""
+    if request.group:
+        members = groups.members_of([request.group.id])[request.group.id]
+        request = replace(request, group=replace(request.group, members=members))
+    table = TABLE.get()
+    with TABLE.lock:
+        return decide(table, request, configuration.in_force(), seed_of(request))
+
+
+def place(request: PlacementRequest, commit: Commit) -> Chosen:
     """Claim a host for the request; ``commit(host)`` runs in the claim's transaction and says whether it stands.
 
-    A lost race tries the next candidate. Where none is left, or none was found, it decides once more on rows read anew:
-    a host may have come up since the table was read. Raises NoValidHost, NoLongerWanted.
+    A lost race tries the next candidate, then decides once more on refreshed rows; no host on a table that is a moment
+    old is looked at once more too. Raises NoValidHost, NoLongerWanted.
     """
-    lost = 0
-    for _round in range(2):
-        table, now = TABLE.get(), configuration.in_force()
-        seed = zlib.crc32(request.consumer_id.encode())
-        verdict = decisions.decide(table, request, now.filters, now.weighers, seed=seed)
-        for row in verdict.candidates:
-            host = Chosen(table.ids[row], table.names[row], table.zones[row])
-            resources = numa.resources_on(table, row, request)
-            try:
-                with transaction.atomic():
-                    claims.claim(request.consumer_id, host.id, resources, request.project_id, request.user_id)
-                    if not commit(host):
-                        raise NoLongerWanted(request.consumer_id)
-                    decisions.record(verdict, table, row, lost, "")
-            except claims.ClaimLost:
-                lost += 1
-                continue
-            table.add_claim(host.id, resources)
-            return host
-        TABLE.forget()
-    fault = f"No valid host was found. {verdict.fault or 'Every candidate was taken by others meanwhile.'}"
-    decisions.record(verdict, table, None, lost, fault)
+    lost, is_fresh = 0, False
+    for _round in range(ROUNDS):
+        [draft] = _draft([Job(request, commit)])
+        for place in range(len(draft.hosts)):
+            if _write_one(draft, place, lost):
+                return draft.hosts[place]
+            lost += 1
+        if is_fresh and not draft.hosts:
+            break
+        TABLE.refresh()
+        is_fresh = True
+    fault = _fault(draft.seen.verdict)
+    records.store(draft.seen, None, lost, fault)
     raise NoValidHost(fault)
+
+
+def place_each(jobs: Sequence[Job]) -> list[Chosen | Exception]:
+    """Several requests in one pass, each on what the ones before it left; written in few transactions.
+
+    For each its host or what ``place`` would have raised.
+    """
+    answers: dict[str, Chosen | Exception] = {}
+    drafts = _draft(jobs)
+    for start in range(0, len(drafts), AT_ONCE):
+        part = drafts[start : start + AT_ONCE]
+        if all(draft.hosts for draft in part) and _write_all(part):
+            answers |= {draft.job.request.consumer_id: draft.hosts[0] for draft in part}
+        else:  # somebody else was quicker with one of them: each on its own
+            TABLE.reread({host.id for draft in part for host in draft.hosts[:1]})
+            answers |= {draft.job.request.consumer_id: _placed_alone(draft.job) for draft in part}
+    return [answers[job.request.consumer_id] for job in jobs]
+
+
+def place_together(jobs: Sequence[Job]) -> list[Chosen]:
+    """All or nobody, in one transaction. Raises NoValidHost, NoLongerWanted; then nothing is held for any of them."""
+    is_fresh = False
+    for _round in range(ROUNDS):
+        drafts = _draft(jobs)
+        homeless = next((draft for draft in drafts if not draft.hosts), None)
+        if homeless is None and _write_all(drafts, pass_on=NoLongerWanted):
+            return [draft.hosts[0] for draft in drafts]
+        TABLE.reread({host.id for draft in drafts for host in draft.hosts[:1]})
+        if is_fresh and homeless is not None:
+            break
+        TABLE.refresh()
+        is_fresh = True
+    stuck = homeless or drafts[0]
+    fits = sum(bool(draft.hosts) for draft in drafts)
+    fault = f"{_fault(stuck.seen.verdict)} All {len(drafts)} servers of the request or none: {fits} would fit."
+    for draft in drafts:
+        records.store(draft.seen, None, 0, fault)
+    raise NoValidHost(fault)
+
+
+def seed_of(request: PlacementRequest) -> int:
+    """What the draws of a decision depend on: the consumer, and how often it was placed before."""
+    return zlib.crc32(f"{request.consumer_id} {len(request.excluded_host_ids)}".encode())
+
+
+# --- on the table
+
+
+def _draft(jobs: Sequence[Job]) -> list[Draft]:
+    """Decide each on what the ones before it leave."""
+    members = _members(jobs)
+    table = TABLE.get()
+    with TABLE.lock:
+        return [_draft_one(job, table, members) for job in jobs]
+
+
+def _draft_one(job: Job, table: HostTable, members: Mapping[str, Counter[str]]) -> Draft:
+    request = job.request
+    if request.group:
+        group = replace(request.group, members=dict(members[request.group.id]))
+        request = replace(request, group=group)
+        job = Job(request, job.commit)
+    verdict = decide(table, request, configuration.in_force(), seed_of(request))
+    seen = records.see(verdict, table, SNAPSHOTS)
+    hosts = [Chosen(table.ids[row], table.names[row], table.zones[row]) for row in verdict.candidates]
+    amounts = [numa.resources_on(table, row, request) for row in verdict.candidates]
+    if hosts:
+        table.add_claim(verdict.candidates[0], amounts[0])
+        if request.group:
+            members[request.group.id][hosts[0].id] += 1
+    return Draft(job, seen, hosts, amounts)
+
+
+def _members(jobs: Sequence[Job]) -> dict[str, Counter[str]]:
+    """Who of the jobs' groups is where. No query when no job has a group."""
+    ids = {job.request.group.id for job in jobs if job.request.group}
+    return groups.members_of(ids) if ids else {}
+
+
+# --- in the database
+
+
+def _write_one(draft: Draft, place: int, lost: int) -> bool:
+    """Claim, group place, the owner's commit and the decision, or nothing. False: somebody else was quicker."""
+    host = draft.hosts[place]
+    if place:
+        TABLE.add_claim(host.id, draft.amounts[place])
+    try:
+        with transaction.atomic():
+            _write([(draft, place)], lost)
+    except claims.ClaimLost:
+        TABLE.reread([host.id])
+        return False
+    except Exception:
+        TABLE.reread([host.id])
+        raise
+    return True
+
+
+def _write_all(drafts: Sequence[Draft], pass_on: type[Exception] | tuple[()] = ()) -> bool:
+    """Each draft with its first host, all in one transaction. False: not all of them can be."""
+    try:
+        with transaction.atomic():
+            _write([(draft, 0) for draft in drafts], 0)
+    except pass_on:
+        raise
+    except (claims.ClaimLost, NoLongerWanted, CloudError):
+        return False
+    return True
+
+
+def _write(placements: Sequence[tuple[Draft, int]], lost: int) -> None:
+    """In the caller's transaction. One order for all who write: inventories by host, then groups, then projects."""
+    start = time.perf_counter_ns()
+    by_host = sorted(placements, key=lambda pair: pair[0].hosts[pair[1]].id)
+    for draft, place in by_host:
+        wanted, host = draft.job.request, draft.hosts[place]
+        claims.claim(wanted.consumer_id, host.id, draft.amounts[place], wanted.project_id, wanted.user_id)
+    for draft, place in by_host:
+        if draft.job.request.group:
+            groups.take_place(draft.job.request.group, draft.job.request.consumer_id, draft.hosts[place].id)
+    for draft, place in sorted(placements, key=lambda pair: pair[0].job.request.project_id):
+        host = draft.hosts[place]
+        if not draft.job.commit(host):
+            raise NoLongerWanted(draft.job.request.consumer_id)
+        took = (time.perf_counter_ns() - start) // 1000
+        records.store(draft.seen, (host.id, host.name), lost, "", took)
+
+
+def _placed_alone(job: Job) -> Chosen | Exception:
+    try:
+        return place(job.request, job.commit)
+    except (NoValidHost, NoLongerWanted, CloudError) as problem:
+        return problem
+
+
+def _fault(verdict: Verdict) -> str:
+    return f"No valid host was found. {verdict.fault or 'Every candidate was taken by others meanwhile.'}"

@@ -1,177 +1,217 @@
-"""The hosts as NumPy columns, refreshed by change and never reloaded whole for one request.
+"""The hosts as NumPy columns. Pure arithmetic: no database here; ``fresh`` keeps one table like the rows.
 
 One table per scheduler process. Claims are made in the database, so a stale column costs a retry, never a double claim.
 """
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from computecloud.conf import conf
-from hosts.models import AggregateHost, Host, Inventory
-from scheduling.columns import activity
-from scheduling.columns.aggregates import Aggregates
-from scheduling.columns.facts import facts_of
+from scheduling.columns.aggregates import ZONE, Aggregates
 
 CLASSES = ("VCPU", "MEMORY_MB", "DISK_GB")
-OVERLAP = timedelta(seconds=5)  # a transaction may commit this long after the time it wrote
-STALE_S = 1.0
-HOSTS_S = 1.0
+MOST_KEPT = 128  # columns computed of facts: 100 kB each at 100,000 hosts
 Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+T = TypeVar("T")
+
+
+class Labels(Generic[T]):
+    """A column of values that many hosts share: each distinct value once, and per host its number.
+
+    What a filter asks of such a column it asks once for each distinct value, however many hosts there are.
+    """
+
+    def __init__(self, values: Iterable[tuple[Any, T]] = ()) -> None:
+        """``values``: for each host a hashable key that tells equal values, and the value."""
+        self.values: list[T] = []
+        self._numbers: dict[Any, int] = {}
+        self.codes: NDArray[np.int32] = np.fromiter((self.number(*pair) for pair in values), dtype=np.int32)
+
+    def number(self, key: Any, value: T) -> int:
+        """The number of a value, which is added when it is new."""
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self.values)
+            self.values.append(value)
+        return number
+
+    @property
+    def keys(self) -> list[Any]:
+        """What tells the values, in the order of their numbers."""
+        return list(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __getitem__(self, row: int) -> T:
+        return self.values[int(self.codes[row])]
+
+    def __iter__(self) -> Iterator[T]:
+        return (self.values[code] for code in self.codes)
+
+    def where(self, test: Callable[[T], bool]) -> Bools:
+        """Hosts whose value passes the test."""
+        verdicts = np.fromiter((test(value) for value in self.values), dtype=bool, count=len(self.values))
+        return verdicts[self.codes] if len(verdicts) else np.zeros(len(self.codes), dtype=bool)
+
+    def column(self, number: Callable[[T], float]) -> Floats:
+        """A number of each host, from its value."""
+        numbers = np.fromiter((number(value) for value in self.values), dtype=np.float64, count=len(self.values))
+        return numbers[self.codes] if len(numbers) else np.zeros(len(self.codes))
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """One host as the database has it. ``facts`` are those that many hosts share; ``key`` tells equal ones."""
+
+    id: str
+    name: str
+    key: Hashable
+    facts: dict[str, Any]
+    is_enabled: bool
 
 
 class HostTable:
-    """Rows are hosts, in the order of ``ids``. Columns: ``capacity`` and ``used`` per class, flags, zone, facts."""
+    """Rows are hosts. Columns: ``capacity``, ``used``, ``total`` by resource class, flags, zone, facts, counts.
+
+    The facts hold until ``load_hosts``; what changes by the second (``used``, flags, counts) is noted in ``touched``,
+    so that a decision can say what it saw by the few rows that differ from a snapshot.
+    """
 
     def __init__(self) -> None:
-        self.ids: list[str] = []
-        self.names: list[str] = []
-        self.zones: list[str] = []
-        self.facts: list[dict[str, Any]] = []  # arch, hypervisor_type, traits, ... of each host
         self.row_of: dict[str, int] = {}
-        self.capacity: dict[str, NDArray[np.int64]] = {}
-        self.used: dict[str, NDArray[np.int64]] = {}
-        self.total: dict[str, NDArray[np.int64]] = {}
         self.aggregates = Aggregates()
-        self.servers: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
-        self.io_ops: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        self.stock_version = 0  # counts changes of all that is not told by ``touched``
+        self.capacity: dict[str, Ints] = {name: _nothing(0) for name in CLASSES}
+        self.used: dict[str, Ints] = {name: _nothing(0) for name in CLASSES}
+        self.total: dict[str, Ints] = {name: _nothing(0) for name in CLASSES}
+        self.servers, self.io_ops = _nothing(0), _nothing(0)
         self.image_properties: Mapping[tuple[str, str], Mapping[str, int]] = {}  # (name, value) → host id → servers
-        self._kept: dict[object, Any] = {}
-        self.up: Bools = np.zeros(0, dtype=bool)
-        self.enabled: Bools = np.zeros(0, dtype=bool)
-        self._resize(0)
+        self.load_hosts(())
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def _resize(self, size: int) -> None:
-        self.capacity = {name: np.zeros(size, dtype=np.int64) for name in CLASSES}
-        self.used = {name: np.zeros(size, dtype=np.int64) for name in CLASSES}
-        self.total = {name: np.zeros(size, dtype=np.int64) for name in CLASSES}
-        self.servers = np.zeros(size, dtype=np.int64)
-        self.io_ops = np.zeros(size, dtype=np.int64)
-        self._kept.clear()
-        self.up = np.zeros(size, dtype=bool)
-        self.enabled = np.zeros(size, dtype=bool)
+    def load_hosts(self, hosts: Sequence[HostFacts]) -> None:
+        """Take the set of hosts anew; the numbers of those that were there stay, the others' follow by ``apply``."""
+        size, before = len(hosts), self.row_of
+        kept = np.fromiter((before.get(host.id, -1) for host in hosts), dtype=np.int64, count=size)
+        self.ids = [host.id for host in hosts]
+        self.names = [host.name for host in hosts]
+        self.row_of = {host_id: row for row, host_id in enumerate(self.ids)}
+        self.row_named = {name: row for row, name in enumerate(self.names)}
+        self.facts = Labels((host.key, host.facts) for host in hosts)
+        self.capacity = {name: _carried(column, kept) for name, column in self.capacity.items()}
+        self.used = {name: _carried(column, kept) for name, column in self.used.items()}
+        self.total = {name: _carried(column, kept) for name, column in self.total.items()}
+        self.servers = _carried(self.servers, kept)
+        self.io_ops = _carried(self.io_ops, kept)
+        self.up: Bools = np.zeros(size, dtype=bool)
+        self.enabled: Bools = np.fromiter((host.is_enabled for host in hosts), dtype=bool, count=size)
+        self.touched: Bools = np.zeros(size, dtype=bool)
+        self._kept: dict[Hashable, Any] = {}
+        self.stock_version += 1
+        self.set_aggregates(Aggregates(self.aggregates.sets, self.row_of, self.aggregates.stamp))
 
-    def free(self, resource_class: str) -> NDArray[np.int64]:
+    # --- questions
+
+    def free(self, resource_class: str) -> Ints:
         """What may still be claimed, ratios and reservations counted. Nothing of a class that no host has."""
         if resource_class not in self.capacity:
-            return np.zeros(len(self), dtype=np.int64)
+            return _nothing(len(self))
         return self.capacity[resource_class] - self.used[resource_class]
 
-    def kept(self, key: object, build: Callable[[], Any]) -> Any:
-        """What was computed of the hosts' facts, and holds until one of them changes."""
+    def where(self, key: Hashable, test: Callable[[dict[str, Any]], bool]) -> Bools:
+        """A column over the facts that hosts report, computed once per ``key`` and kept until one of them changes."""
+        column: Bools = self.kept(("facts", key), lambda: self.facts.where(test))
+        return column
+
+    def kept(self, key: Hashable, build: Callable[[], Any]) -> Any:
+        """What was computed of facts, zones and aggregates, and holds until one of them changes."""
         if key not in self._kept:
+            if len(self._kept) >= MOST_KEPT:
+                self._kept.pop(next(iter(self._kept)))  # keys may come from users: they do not fill the memory
             self._kept[key] = build()
         return self._kept[key]
 
-    def load_hosts(self, hosts: Iterable[Host], zones: Mapping[str, str]) -> None:
-        """Take the set of hosts anew (cheap: hosts change by hand); inventories follow by ``apply``."""
-        rows = list(hosts)
-        self.ids = [host.id for host in rows]
-        self.names = [host.name for host in rows]
-        self.row_of = {host_id: row for row, host_id in enumerate(self.ids)}
-        default = conf().default_availability_zone
-        self.zones = [zones.get(host.id, default) for host in rows]
-        self.facts = [facts_of(host) for host in rows]
-        self._resize(len(rows))
-        for row, host in enumerate(rows):
-            self.up[row] = host.is_up
-            self.enabled[row] = not host.is_disabled and not host.is_draining
+    # --- changes
 
-    def apply(self, host_id: str, resource_class: str, capacity: int, used: int, total: int) -> None:
+    def set_aggregates(self, aggregates: Aggregates) -> None:
+        """Which aggregates there are, bound to the rows of this table. A host's zone follows from them."""
+        if aggregates is self.aggregates:
+            return
+        self.aggregates = aggregates
+        zones = [conf().default_availability_zone] * len(self)
+        for zone, rows in aggregates.having(ZONE):
+            for row in rows:
+                zones[row] = zone
+        self.zones = Labels((zone, zone) for zone in zones)
+        self._kept.clear()
+        self.stock_version += 1
+
+    def apply(
+        self, host_id: str, resource_class: str, capacity: int, used: int, total: int, consumers: int | None = None
+    ) -> None:
+        """An inventory row as it is now. ``consumers``: how many hold something of it."""
         row = self.row_of.get(host_id)
         if row is None:
             return
         if resource_class not in self.capacity:
-            for column in (self.capacity, self.used, self.total):
-                column[resource_class] = np.zeros(len(self), dtype=np.int64)
-        self.total[resource_class][row] = total
-        self.capacity[resource_class][row] = capacity
+            self._add_class(resource_class)
+        if self.capacity[resource_class][row] != capacity or self.total[resource_class][row] != total:
+            self.capacity[resource_class][row] = capacity
+            self.total[resource_class][row] = total
+            self.stock_version += 1
         self.used[resource_class][row] = used
+        if consumers is not None and resource_class == CLASSES[0]:
+            self.servers[row] = consumers
+        self.touched[row] = True
 
-    def add_claim(self, host_id: str, resources: Mapping[str, int]) -> None:
-        """What this process has just claimed, so that the next decision sees it at once."""
-        row = self.row_of.get(host_id)
-        if row is None:
-            return
+    def _add_class(self, resource_class: str) -> None:
+        for column in (self.capacity, self.used, self.total):
+            column[resource_class] = _nothing(len(self))
+        self.stock_version += 1
+
+    def add_claim(self, row: int, resources: Mapping[str, int]) -> None:
+        """What this process is about to claim, so that the next decision sees it at once. A refresh overwrites it."""
         for name, amount in resources.items():
             if name in self.used:
                 self.used[name][row] += amount
         self.servers[row] += 1
         self.io_ops[row] += 1
+        self.touched[row] = True
 
-    def set_counts(self, column: NDArray[np.int64], counts: Mapping[str, int]) -> None:
-        """Write what was counted per host id into one of the columns of counts."""
-        column[:] = 0
+    def set_counts(self, column: Ints, counts: Mapping[str, int]) -> None:
+        """Write what was counted per host id into one of the columns of counts; 0 elsewhere."""
+        fresh = _nothing(len(self))
         for host_id, count in counts.items():
             if host_id in self.row_of:
-                column[self.row_of[host_id]] = count
+                fresh[self.row_of[host_id]] = count
+        self.touched |= fresh != column
+        column[:] = fresh
+
+    def set_up(self, up: Bools) -> None:
+        """Which hosts were heard of lately."""
+        self.touched |= up != self.up
+        self.up[:] = up
 
 
-class FreshTable:
-    """Keeps one HostTable fresh. The scheduler's process refreshes it in the background: no request waits for it.
+def _nothing(size: int) -> Ints:
+    return np.zeros(size, dtype=np.int64)
 
-    Whoever finds it older than ``STALE_S`` refreshes it on the spot. A reader keeps the table it got; a reload makes
-    another.
-    """
 
-    def __init__(self) -> None:
-        self.table = HostTable()
-        self._lock = threading.Lock()
-        self._seen: datetime | None = None
-        self._read_at = float("-inf")
-        self._hosts_at = float("-inf")
+def _carried(column: Ints, rows: Ints) -> Ints:
+    """The column for another set of hosts: ``rows`` says where each one was, -1 for a new one."""
+    fresh = _nothing(len(rows))
+    if len(column):
+        fresh[rows >= 0] = column[rows[rows >= 0]]
+    return fresh
 
-    def get(self) -> HostTable:
-        if time.monotonic() - self._read_at > STALE_S:
-            self.refresh()
-        return self.table
-
-    def forget(self) -> None:
-        """Re-read everything at the next question."""
-        self._read_at = self._hosts_at = float("-inf")
-
-    def refresh(self) -> None:
-        """Claims that changed; hosts, zones and liveness (a comparison with the database's clock) once a second."""
-        with self._lock:
-            now = time.monotonic()
-            if now - self._hosts_at > HOSTS_S or self._seen is None:
-                self._reload_hosts()
-                self._hosts_at = now
-            else:
-                changed = Inventory.objects.filter(changed_at__gte=self._seen - OVERLAP)
-                self._seen = self._apply(self.table, changed, self._seen)
-            self._read_at = now
-
-    def _reload_hosts(self) -> None:
-        hosts = list(Host.objects.alive().with_liveness().order_by("id"))
-        memberships = AggregateHost.objects.filter(aggregate__availability_zone__isnull=False)
-        rows = memberships.values_list("host_id", "aggregate__availability_zone")
-        table = HostTable()
-        table.load_hosts(hosts, {host_id: zone for host_id, zone in rows if zone is not None})
-        table.aggregates = Aggregates.load(table.row_of, self.table.aggregates)
-        table.set_counts(table.io_ops, activity.io_ops())
-        table.set_counts(table.servers, activity.servers())
-        self._seen = self._apply(table, Inventory.objects.filter(host__deleted_at__isnull=True), self._seen)
-        self.table = table
-
-    @staticmethod
-    def _apply(table: HostTable, rows: Any, seen: datetime | None) -> datetime | None:
-        """Write the rows into the table; the latest time of change among them and before."""
-        for host_id, name, capacity, used, total, changed_at in rows.values_list(
-            "host_id", "resource_class", "capacity", "used", "total", "changed_at"
-        ):
-            table.apply(host_id, name, capacity, used, total)
-            if seen is None or changed_at > seen:
-                seen = changed_at
-        return seen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -24,7 +25,7 @@ from integrations.images import facade as images
 from operations import bell, sql
 from operations.models import Consumer, Operation
 from operations.models.operation import CONTROL, State, later
-from scheduling import service
+from scheduling import records, service
 from tasks import news, pulse
 from tasks.canary import Canary
 
@@ -56,7 +57,10 @@ def place(operation_id: str, attempt: int) -> bool:
     if instance is None or instance.deleted_at is not None or instance.open_operation != operation.id:
         return False
     try:
-        service.place(to_request(instance, operation), partial(Create.take_host, operation, instance))
+        request = to_request(instance, operation)
+        if request.excluded_host_ids:
+            request = replace(request, alternates=records.last_alternates(instance.id))
+        service.place(request, partial(Create.take_host, operation, instance))
     except service.NoLongerWanted:
         return False
     except service.NoValidHost as verdict:
@@ -187,7 +191,7 @@ def tell_broker() -> None:
 PULSES = (
     pulse.Pulse("canary", sing, every_s=conf().canary_s),
     pulse.Pulse("control poller", poll, every_s=2.0),
-    pulse.Pulse("host table", service.TABLE.refresh, every_s=0.4),
+    pulse.Pulse("host table", service.freshen, every_s=0.4),
     pulse.Pulse("broker users", tell_broker, every_s=60.0),
 )
 

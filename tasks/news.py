@@ -17,8 +17,7 @@ from instances.models import Instance
 from integrations.identity import facade as identity
 from integrations.networks import facade as networks
 from operations.models import Operation, Outbox
-from operations.models.operation import later
-from scheduling.models import Decision
+from scheduling import retention
 
 log = structlog.get_logger(__name__)
 MOST_TRIES = 20
@@ -58,6 +57,6 @@ def deliver() -> int:
 def purge() -> None:
     """Remove what has had its time."""
     identity.purge_expired()
-    Decision.objects.filter(created_at__lt=later(-conf().decision_retention_s)).delete()
+    retention.purge(conf().decision_retention_s)
     Outbox.objects.filter(handled_at__lt=Now() - timedelta(days=1)).delete()
     Operation.objects.filter(listed=False, created_at__lt=Now() - timedelta(hours=1)).delete()

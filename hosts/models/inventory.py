@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
-from django.db.models.functions import Now
 
 from hosts.models.host import Host
 from hosts.resource_classes import DISK_GB, MEMORY_MB, VCPU
+from operations import sql
 
-__all__ = ["DISK_GB", "MEMORY_MB", "VCPU", "Inventory"]
+__all__ = ["DISK_GB", "MEMORY_MB", "VCPU", "Inventory", "NextChange"]
+
+
+class NextChange(models.Func):
+    """The change number of a row that is written now: readers who ask from a number on miss no commit.
+
+    PostgreSQL: the transaction's own number; a reader asks from the oldest one that is still open. SQLite: one more
+    than the highest, since writers come one after the other there.
+    """
+
+    output_field = models.BigIntegerField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, tuple[Any, ...]]:
+        return sql.CHANGE["postgresql"], ()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, tuple[Any, ...]]:
+        return sql.CHANGE["sqlite"], ()
 
 
 
@@ -23,7 +41,8 @@ class Inventory(models.Model):
     capacity = models.BigIntegerField()
     used = models.BigIntegerField(default=0)
     generation = models.BigIntegerField(default=0)
-    changed_at = models.DateTimeField(db_default=Now(), db_index=True)
+    consumers = models.BigIntegerField(default=0)  # how many hold some of it
+    change = models.BigIntegerField(default=0, db_index=True)  # see NextChange
 
     class Meta:
         verbose_name_plural = "inventories"

@@ -24,6 +24,7 @@ from instances.states import ENDS, VmState
 from operations import engine, sql
 from operations.models import Operation
 from operations.models.operation import CONTROL, State, host_queue
+from scheduling import claims, groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,13 @@ class Action:
         """By default the server stays where it was settled, with a fault that says why."""
         if engine.close(operation, State.FAILED, fault_code=report.code, fault=report.fault, details=report.details):
             cls.settle(operation, instance, open_operation=None, **cls.observed(report), **cls.fault(report))
+
+    @staticmethod
+    def let_go(instance: Instance) -> None:
+        """Give back what the server holds of its host, and its place in its group. Idempotent."""
+        claims.release(instance.id)
+        if instance.server_group_id:
+            groups.leave(instance.id, instance.server_group_id)
 
     @staticmethod
     def observed(report: Report) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from integrations.networks.facade import PortPlan
 from operations import engine, sealed, sql
 from operations.models import Operation, QuotaGate
 from operations.models.operation import State
-from scheduling import claims, dispatch
+from scheduling import dispatch
 from scheduling.claims import Chosen
 
 MOST_HOSTS = 3
@@ -189,7 +189,7 @@ class Create(Action):
         report = Report("failed", code=code, fault=fault, details=details)
         if engine.close(operation, State.FAILED, fault_code=code, fault=fault, details=details):
             networks.release(instance.id)
-            claims.release(instance.id)
+            cls.let_go(instance)
             cls.settle(
                 operation,
                 instance,
@@ -217,7 +217,7 @@ class Create(Action):
     def fail(cls, operation: Operation, instance: Instance, report: Report) -> None:
         """Give back what this host held and let the scheduler try the next one, a few times."""
         tried = [*operation.args.get("tried", []), operation.host_id]
-        claims.release(instance.id)
+        cls.let_go(instance)
         networks.unplugged(instance.id)
         if len(tried) >= MOST_HOSTS:
             fault = f"Build of instance {instance.id} failed on {len(tried)} hosts: {report.fault}"

@@ -21,7 +21,6 @@ from integrations.networks import facade as networks
 from operations import engine, sql
 from operations.models import Operation, QuotaGate
 from operations.models.operation import CONTROL, State, host_queue
-from scheduling import claims
 
 TRIES = 3
 
@@ -105,7 +104,7 @@ class Delete(Action):
         if not engine.close(operation, State.SUCCEEDED):
             return
         cls.bury(instance)
-        claims.release(instance.id)
+        cls.let_go(instance)
 
     @classmethod
     def fail(cls, operation: Operation, instance: Instance, report: Report) -> None:

@@ -1,12 +1,11 @@
-"""What goes on on hosts: how many servers they have, how many operations work their disks, builds that failed."""
+"""What goes on on hosts: how many open operations work their disks and networks."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from django.db.models import Count
 
-from hosts.models import Allocation
 from operations.models import Operation
 
 # What works a host's disk and network: Nova's "I/O operations".
@@ -20,11 +19,3 @@ def io_ops() -> Mapping[str, int]:
     """Host id → open operations that keep it busy. One query over the open operations, which are few."""
     rows = Operation.objects.open().filter(host_id__isnull=False, verb__in=BUSY_VERBS)
     return dict(rows.order_by().values_list("host_id").annotate(Count("id")))
-
-
-def servers(host_ids: Collection[str] | None = None) -> Mapping[str, int]:
-    """Host id → servers that hold something there; of the named hosts, or of all."""
-    rows = Allocation.objects.filter(consumer_kind="instance")
-    if host_ids is not None:
-        rows = rows.filter(host_id__in=list(host_ids))
-    return dict(rows.order_by().values_list("host_id").annotate(Count("consumer_id", distinct=True)))

@@ -16,6 +16,7 @@ class HostFilter(ABC):
     """Answers a boolean column: True where the host may take the request."""
 
     needs: ClassVar[frozenset[str]] = frozenset()  # names of ``scheduling.columns`` that it reads
+    runs_on_rebuild: ClassVar[bool] = False  # asked again when a server gets another image on the host it has
 
     @property
     def name(self) -> str:
@@ -70,11 +71,8 @@ def host_view(table: HostTable, row: int) -> dict[str, Any]:
 
 
 def where(table: HostTable, key: Hashable, test: Callable[[dict[str, Any]], bool]) -> Bools:
-    """A column over the facts that hosts report, computed once and kept until a host reports something else."""
-    column: Bools = table.kept(
-        key, lambda: np.fromiter((test(facts) for facts in table.facts), dtype=bool, count=len(table.facts))
-    )
-    return column
+    """A column over the facts that hosts report: asked once for each distinct set of facts, and kept for ``key``."""
+    return table.where(key, test)
 
 
 def first_of(considered: Bools) -> int:

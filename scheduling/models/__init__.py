@@ -1,7 +1,8 @@
 """Rows of the scheduler."""
 
 from scheduling.models.decision import Decision
-from scheduling.models.group_placement import GroupPlacement
+from scheduling.models.group_placement import GroupHome, GroupPlacement
 from scheduling.models.rules import RuleSet
+from scheduling.models.snapshot import Snapshot
 
-__all__ = ["Decision", "GroupPlacement", "RuleSet"]
+__all__ = ["Decision", "GroupHome", "GroupPlacement", "RuleSet", "Snapshot"]

@@ -18,22 +18,26 @@ class DecisionQuerySet(models.QuerySet["Decision"]):
 
 
 class Decision(models.Model):
-    """``refusals``: filter, hosts it refused first, examples; ``finalists``: host, score, parts by weigher."""
+    """The columns that lists are made of; ``body`` holds the rest, see ``scheduling.records``.
+
+    ``snapshot`` and ``rules`` name the ``Snapshot`` rows that it was made on: with ``body`` they give back that table.
+    """
 
     id = models.CharField(primary_key=True, max_length=36, default=new_uuid, editable=False)
     consumer_id = models.CharField(max_length=64, db_index=True)
     project_id = models.CharField(max_length=64, blank=True)
     trigger = models.CharField(max_length=32)
-    request = models.JSONField(default=dict)
     hosts_seen = models.IntegerField(default=0)
-    refusals = models.JSONField(default=list)
-    finalists = models.JSONField(default=list)
     chosen_host_id = models.CharField(max_length=36, blank=True)
     chosen_host_name = models.CharField(max_length=255, blank=True)
-    alternates = models.JSONField(default=list)
+    blocked_by = models.CharField(max_length=255, blank=True)  # the filter that refused the last host
     lost_races = models.IntegerField(default=0)
     fault = models.TextField(blank=True)
-    took_us = models.IntegerField(default=0)
+    took_us = models.IntegerField(default=0)  # filters and weighers
+    seed = models.BigIntegerField(default=0)
+    rules = models.CharField(max_length=32, blank=True)
+    snapshot = models.CharField(max_length=32, blank=True, db_index=True)
+    body = models.BinaryField(default=bytes)
     created_at = models.DateTimeField(db_default=Now(), db_index=True)
 
     objects = DecisionQuerySet.as_manager()

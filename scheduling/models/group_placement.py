@@ -1,4 +1,4 @@
-"""Which member of a server group is on which host. Hard anti-affinity is the unique constraint."""
+"""Which member of a server group is on which host. What a policy promises is held by constraints, not by care."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from django.db import models
 
 
 class GroupPlacement(models.Model):
-    """``slot`` is 0 for one member per host; with ``max_server_per_host`` n the slots are 0..n-1."""
+    """One member. Anti-affinity: a host has the slots 0 .. ``max_server_per_host`` - 1 and no two members share one.
+
+    ``is_hard`` is true for anti-affinity alone; the soft policies only count, and affinity has a ``GroupHome``.
+    """
 
     group_id = models.CharField(max_length=36)
     host_id = models.CharField(max_length=36)
@@ -26,3 +29,17 @@ class GroupPlacement(models.Model):
 
     def __str__(self) -> str:
         return f"{self.consumer_id} of {self.group_id} on {self.host_id}"
+
+
+class GroupHome(models.Model):
+    """The one host of a group with the policy affinity, as long as it has members there."""
+
+    group_id = models.CharField(primary_key=True, max_length=36)
+    host_id = models.CharField(max_length=36)
+    members = models.IntegerField(default=0)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(members__gte=0), name="group_members_not_negative")]
+
+    def __str__(self) -> str:
+        return f"{self.group_id} on {self.host_id}"

@@ -1,4 +1,4 @@
-"""The form of a weigher, and how its column becomes part of a score."""
+"""The form of a weigher. How its column becomes part of a score: ``scheduling.decisions``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from scheduling.filters.base import host_view
 from scheduling.request import PlacementRequest
-from scheduling.table import Bools, Floats, HostTable
+from scheduling.table import Floats, HostTable
 
 
 class HostWeigher(ABC):
@@ -35,9 +35,10 @@ class HostWeigher(ABC):
     def multiplier(self, table: HostTable, default: float) -> float | Floats:
         """The default, or a column where an aggregate says otherwise: the least of what a host's aggregates say."""
         key = self.multiplier_key
-        if not key or key not in table.aggregates.keys:
+        if not key or key not in table.kept("metadata keys", lambda: table.aggregates.keys):
             return default
-        return table.aggregates.numbers(key, default)
+        column: Floats = table.kept(("numbers", key, default), lambda: table.aggregates.numbers(key, default))
+        return column
 
 
 class PerHostWeigher(HostWeigher):
@@ -61,33 +62,7 @@ class FreeResourceWeigher(HostWeigher):
         return table.free(self.resource_class).astype(np.float64)
 
 
-def scored(
-    weigher: HostWeigher, default: float, table: HostTable, request: PlacementRequest, passed: Bools
-) -> Floats | None:
-    """The weigher's part of the score: normalised over the hosts that passed, times its multiplier. None: no part."""
-    multiplier = weigher.multiplier(table, default)
-    if isinstance(multiplier, float | int) and multiplier == 0:
-        return None
-    if not weigher.applies(table, request):
-        return None
-    part: Floats = normalised(weigher.weigh(table, request), passed) * multiplier
-    return part
-
-
-def normalised(raw: Floats, passed: Bools) -> Floats:
-    """To 0..1 over the hosts that passed; all equal gives 0."""
-    if not passed.any():
-        return np.zeros_like(raw)
-    least, most = raw[passed].min(), raw[passed].max()
-    if most == least:
-        return np.zeros_like(raw)
-    spread: Floats = (raw - least) / (most - least)
-    return spread
-
-
 def fact_column(table: HostTable, key: str, number: Callable[[dict[str, Any]], float]) -> NDArray[np.float64]:
     """A column of numbers from the facts that hosts report, kept until a host reports something else."""
-    column: NDArray[np.float64] = table.kept(
-        ("number", key), lambda: np.fromiter((number(facts) for facts in table.facts), np.float64, len(table.facts))
-    )
+    column: NDArray[np.float64] = table.kept(("number", key), lambda: table.facts.column(number))
     return column

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from computecloud.conf import conf
 from hosts.drivers.specs import HostInventory
 from hosts.models import Agent, Host, Inventory
+from hosts.models.inventory import NextChange
 from hosts.offers import Offer, offers_of
 from operations.models import Operation
 from operations.models.operation import State, host_queue, later
@@ -77,12 +78,12 @@ def _update_inventory(host_id: str, found: HostInventory) -> None:
     for offer in offers:
         capacity = Inventory.capacity_of(offer.total, offer.reserved, offer.ratio)
         total, reserved, ratio, name = offer.total, offer.reserved, offer.ratio, offer.resource_class
-        facts = {"total": total, "reserved": reserved, "ratio": ratio, "capacity": capacity, "changed_at": Now()}
+        facts = {"total": total, "reserved": reserved, "ratio": ratio, "capacity": capacity}
         rows = Inventory.objects.filter(host_id=host_id, resource_class=name)
         if rows.filter(total=total, reserved=reserved, ratio=ratio).exists():
             continue
-        if not rows.update(generation=F("generation") + 1, **facts):
-            Inventory.objects.create(host_id=host_id, resource_class=name, **facts)
+        if not rows.update(generation=F("generation") + 1, change=NextChange(), **facts):
+            Inventory.objects.create(host_id=host_id, resource_class=name, change=NextChange(), **facts)
 
 
 def beat(agent_id: str, asked: wire.Beat) -> wire.BeatAnswer:

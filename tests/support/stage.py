@@ -63,7 +63,7 @@ class Stage:
 
     def __init__(self, folder: Path, hosts: int = 2, **options: Any) -> None:
         self.folder = folder
-        service.TABLE.forget()
+        service.forget()
         self.agent, _secret = Agent.enrol()
         self.hosts = [
             Host.objects.create(name=f"host{number}", number=number, agent=self.agent, driver="fake")
@@ -87,7 +87,7 @@ class Stage:
         self.reconciler = Reconciler(self.conductor, self.drivers, self.journal)  # type: ignore[arg-type]
         reports = [wire.HostReport(host_id, driver.inventory()) for host_id, driver in self.drivers.items()]
         presence.register(self.agent.id, wire.Register(self.nonce, "test", reports, known=[known]))
-        service.TABLE.forget()
+        service.forget()
 
     # --- time
 
@@ -119,7 +119,7 @@ class Stage:
     def silence(self, host: Host) -> None:
         """The host is not heard of any more."""
         Host.objects.filter(id=host.id).update(lease_expires_at=timezone.now() - timedelta(minutes=5))
-        service.TABLE.forget()
+        service.forget()
 
     # --- questions
 

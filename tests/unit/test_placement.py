@@ -12,6 +12,7 @@ from scheduling.decisions import decide
 from scheduling.filters.base import HostFilter, PerHostFilter, host_view
 from scheduling.filters.registry import IN_TREE
 from scheduling.request import Group, PlacementRequest
+from scheduling.rules import Rules
 from scheduling.table import Floats, HostTable
 from scheduling.weighers.base import HostWeigher
 from scheduling.weighers.registry import IN_TREE as WEIGHERS
@@ -21,6 +22,7 @@ from tests.unit.plain_filters import MEANINGS
 NAMES = ["ComputeFilter", "AvailabilityZoneFilter", "RamFilter", "DiskFilter", "CoreFilter", "ImagePropertiesFilter"]
 FILTERS: list[HostFilter] = [IN_TREE[name]() for name in NAMES]
 RAM = WEIGHERS["RAMWeigher"]()
+RULES = Rules(tuple(FILTERS), ((RAM, 1.0),))
 CLASSES = ("VCPU", "MEMORY_MB", "DISK_GB")
 HOST = st.fixed_dictionaries(
     {
@@ -50,18 +52,18 @@ def test_the_winner_passes_everything_and_a_fault_names_a_rule(
     hosts: list[dict[str, Any]], request: PlacementRequest
 ) -> None:
     table = make_table(hosts)
-    verdict = decide(table, request, FILTERS, [(RAM, 1.0)])
+    verdict = decide(table, request, RULES)
     for row in verdict.candidates:
         assert all(MEANINGS[name](host_view(table, row), request) for name in NAMES)
     if not verdict.candidates:
         assert verdict.fault
         assert not hosts or verdict.fault.split(":")[0] in NAMES
         assert "host0" not in verdict.fault, "owners must not read names of hosts"
-    assert sum(one["refused"] for one in verdict.refusals) + np.count_nonzero(verdict.first_refusal == -1) == len(table)
+    assert sum(one.refused for one in verdict.refusals) + np.count_nonzero(verdict.first_refusal == -1) == len(table)
 
 
 def test_the_same_request_on_the_same_table_gets_the_same_answer() -> None:
-    answers = {tuple(decide(make_table([{}] * 6), WANTED, FILTERS, [(RAM, 1.0)], seed=7).candidates) for _ in range(5)}
+    answers = {tuple(decide(make_table([{}] * 6), WANTED, RULES, seed=7).candidates) for _ in range(5)}
     assert len(answers) == 1
 
 
@@ -80,7 +82,7 @@ class RaisesToo(HostWeigher):
 
 
 def test_a_rule_that_raises_is_named_and_stops_nothing() -> None:
-    verdict = decide(make_table([{}]), WANTED, [Raises(), *FILTERS], [(RaisesToo(), 1.0), (RAM, 1.0)])
+    verdict = decide(make_table([{}]), WANTED, Rules((Raises(), *FILTERS), ((RaisesToo(), 1.0), (RAM, 1.0))))
     assert verdict.candidates == [0]
     assert verdict.notes == [
         "Raises raised ZeroDivisionError and was passed over",
@@ -94,7 +96,7 @@ def test_a_rule_that_raises_is_named_and_stops_nothing() -> None:
 def order(hosts: list[dict[str, Any]], name: str, weight: float, **wishes: Any) -> list[int]:
     """Rows, best first, by one weigher alone; those that are equal are left out of the first place by the shuffle."""
     request = PlacementRequest("server", "p", "u", {"VCPU": 1}, **wishes)
-    return decide(make_table(hosts), request, [], [(WEIGHERS[name](), weight)], seed=3).candidates
+    return decide(make_table(hosts), request, Rules((), ((WEIGHERS[name](), weight),)), seed=3).candidates
 
 
 def free(**amounts: int) -> dict[str, Any]:
@@ -125,10 +127,9 @@ def test_soft_groups_are_weighed_by_their_members() -> None:
     verdict = decide(
         make_table(hosts),
         PlacementRequest("s", "p", "u", {"VCPU": 1}, group=group("affinity")),
-        [],
-        [(WEIGHERS["ServerGroupSoftAffinityWeigher"](), 1.0)],
+        Rules((), ((WEIGHERS["ServerGroupSoftAffinityWeigher"](), 1.0),)),
     )
-    assert verdict.finalists[0]["parts"] == {}, "the hard policies are no business of the soft weighers"
+    assert verdict.scores.weighers == [], "the hard policies are no business of the soft weighers"
 
 
 def test_an_aggregate_sets_another_multiplier_for_its_hosts() -> None:

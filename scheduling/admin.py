@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from computecloud.http.admin import ReadOnlyAdmin
-from scheduling.models import Decision, GroupPlacement
+from scheduling.models import Decision, GroupHome, GroupPlacement, Snapshot
 
 
 @admin.register(Decision)
@@ -30,3 +30,16 @@ class DecisionAdmin(ReadOnlyAdmin):
 class GroupPlacementAdmin(ReadOnlyAdmin):
     list_display = ("group_id", "host_id", "consumer_id", "slot", "is_hard")
     search_fields = ("group_id", "host_id", "consumer_id")
+
+
+@admin.register(GroupHome)
+class GroupHomeAdmin(ReadOnlyAdmin):
+    list_display = ("group_id", "host_id", "members")
+    search_fields = ("group_id", "host_id")
+
+
+@admin.register(Snapshot)
+class SnapshotAdmin(ReadOnlyAdmin):
+    list_display = ("id", "kind", "basis", "created_at")
+    list_filter = ("kind",)
+    exclude = ("data",)

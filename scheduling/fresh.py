@@ -81,7 +81,7 @@ class FreshTable:
         self._forced_down: set[str] = set()
         self._clock = 0.0  # the database's, at the last look
         self._mark = 0  # inventories with this change number or a higher one are news
-        self.forget()
+        self._read_at = self._whole_at = float("-inf")
 
     def get(self) -> HostTable:
         if self.age() > STALE_S:
@@ -91,6 +91,7 @@ class FreshTable:
     def forget(self) -> None:
         """Re-read everything at the next question."""
         self._read_at = self._whole_at = float("-inf")
+        self._mark = 0
 
     def age(self) -> float:
         """Seconds since the last look at the database."""

@@ -114,14 +114,16 @@ def place_each(jobs: Sequence[Job]) -> list[Chosen | Exception]:
     For each its host or what ``place`` would have raised.
     """
     answers: dict[str, Chosen | Exception] = {}
-    drafts = _draft(jobs)
+    drafts = [draft for draft in _draft(jobs) if draft.hosts]
     for start in range(0, len(drafts), AT_ONCE):
         part = drafts[start : start + AT_ONCE]
-        if all(draft.hosts for draft in part) and _write_all(part):
+        if _write_all(part):
             answers |= {draft.job.request.consumer_id: draft.hosts[0] for draft in part}
-        else:  # somebody else was quicker with one of them: each on its own
-            TABLE.reread({host.id for draft in part for host in draft.hosts[:1]})
-            answers |= {draft.job.request.consumer_id: _placed_alone(draft.job) for draft in part}
+        else:  # somebody else was quicker with one of them
+            TABLE.reread({draft.hosts[0].id for draft in part})
+    for job in jobs:
+        if job.request.consumer_id not in answers:
+            answers[job.request.consumer_id] = _placed_alone(job)
     return [answers[job.request.consumer_id] for job in jobs]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+
 from computecloud.core.ids import new_hex
 from operations import sql
 from scheduling.columns.aggregates import AggregateFacts, Aggregates

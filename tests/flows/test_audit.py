@@ -34,7 +34,7 @@ def waits_for_nothing(server: Instance) -> None:
 
 def claim_lost(server: Instance) -> None:
     Allocation.objects.filter(consumer_id=server.id, resource_class="VCPU").delete()
-    Inventory.objects.filter(resource_class="VCPU", used=1).update(used=0)
+    Inventory.objects.filter(resource_class="VCPU", used=1).update(used=0, consumers=0)
 
 
 def claim_of_nobody(_server: Instance) -> None:

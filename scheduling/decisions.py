@@ -213,12 +213,12 @@ def _rank(
 def _weighed_by(
     weigher: HostWeigher, weight: float, table: HostTable, request: PlacementRequest, notes: list[str]
 ) -> tuple[Floats, Floats | float] | None:
-    """Its column and the multiplier, or None when it has nothing to say. One that raises is named and weighs nothing."""
+    """Its column and multiplier, or None when it has nothing to say. One that raises is named and weighs nothing."""
     try:
         multiplier = weigher.multiplier(table, weight)
         if isinstance(multiplier, float | int):
             multiplier = float(multiplier)
-        if isinstance(multiplier, float) and multiplier == 0 or not weigher.applies(table, request):
+        if (isinstance(multiplier, float) and multiplier == 0) or not weigher.applies(table, request):
             return None
         column: Floats = np.asarray(weigher.weigh(table, request), dtype=np.float64)
         if column.shape != (len(table),):

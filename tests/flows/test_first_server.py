@@ -80,7 +80,8 @@ def test_no_room_names_the_rule_and_what_is_missing(stage: Stage, member: Member
     stage.settle()
     server.refresh_from_db()
     assert server.status == "ERROR"
-    assert "RamFilter: 9000 MB of RAM wanted, at most 8192 on one host (808 missing)" in server.fault_message
+    assert "RamFilter: 9000 MB of RAM wanted, at most 8192 free" in server.fault_message
+    assert "808 MB missing" in server.fault_message
     assert server.host is None
     Delete.request(member.actor, server, "req-2")
     stage.assert_balanced()

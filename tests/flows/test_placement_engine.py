@@ -67,7 +67,7 @@ def test_a_restored_table_is_the_table(stage: Stage, member: Member) -> None:
 
 
 def test_hosts_that_refused_can_be_asked_why_with_the_two_numbers(stage: Stage) -> None:
-    with pytest.raises(NoValidHost, match="RamFilter: 9000 MB of RAM wanted, at most 8192 on one host"):
+    with pytest.raises(NoValidHost, match="RamFilter: 9000 MB of RAM wanted, at most 8192 free on one host"):
         service.place(wish("large", MEMORY_MB=9000), agreed)
     decision = Decision.objects.get()
     assert decision.blocked_by == "RamFilter"
@@ -144,7 +144,8 @@ def test_the_table_follows_what_others_do(stage: Stage) -> None:
     AggregateHost.objects.create(aggregate=zone, host=first)
     service.TABLE.refresh()
     assert service.TABLE.table.zones[row] == "east"
-    assert [int(found) for found in service.TABLE.table.aggregates.rows(service.TABLE.table.aggregates.sets[0])] == [row]
+    [east] = service.TABLE.table.aggregates.sets
+    assert service.TABLE.table.aggregates.rows(east).tolist() == [row]
 
     Host.objects.filter(id=first.id).update(deleted_at="2026-01-01T00:00:00Z", changed_at="2099-01-01T00:00:00Z")
     service.TABLE.refresh()

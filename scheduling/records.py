@@ -56,6 +56,10 @@ class Body:
         return np.frombuffer(zlib.decompress(self.first_refusal), dtype=np.int8)
 
 
+_BODY = msgspec.msgpack.Decoder(Body)
+_ENCODE = msgspec.msgpack.Encoder().encode
+
+
 def see(verdict: Verdict, table: HostTable, kept: Snapshots) -> Seen:
     """Take down what the verdict was made on. While the table's lock is held, before anything is claimed on it."""
     snapshot, difference = kept.reference(table)
@@ -102,7 +106,7 @@ def to_row(seen: Seen, chosen: tuple[str, str] | None, lost_races: int, fault: s
         seed=verdict.seed,
         rules=verdict.rules.key,
         snapshot=seen.snapshot,
-        body=msgspec.msgpack.encode(body),
+        body=_ENCODE(body),
     )
 
 
@@ -115,7 +119,7 @@ def store(seen: Seen, chosen: tuple[str, str] | None, lost_races: int, fault: st
 
 def body_of(decision: Decision) -> Body:
     """All that the row's columns do not say."""
-    return msgspec.msgpack.decode(bytes(decision.body), type=Body)
+    return _BODY.decode(bytes(decision.body))
 
 
 def table_of(decision: Decision) -> HostTable:

@@ -9,5 +9,6 @@ from computecloud.http.openapi import SchemaViewSet
 urlpatterns = [
     path("", include("operations.api.urls")),
     path("", include("hosts.api.urls")),
+    path("", include("scheduling.api.urls")),
     path("schema", SchemaViewSet.as_view({"get": "show"})),
 ]

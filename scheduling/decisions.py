@@ -177,10 +177,35 @@ def _shortfall(rule: HostFilter, table: HostTable, request: PlacementRequest, co
 # --- weighers
 
 
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """All hosts that passed, and what each weigher that spoke gave them: (name, raw, normalised, weighted)."""
+
+    rows: Ints
+    total: Floats
+    spoken: list[tuple[str, Floats, Floats, Floats]]
+
+
 def _rank(
     table: HostTable, request: PlacementRequest, passed: Bools, rules: Rules, seed: int, notes: list[str]
 ) -> Scores:
     """The best hosts by the sum of normalised numbers times weights; among equals a draw decides."""
+    weighed = _weigh(table, request, passed, rules, notes)
+    return _scores_of(weighed, _best(weighed.total, max(FINALISTS, rules.subset_size), seed))
+
+
+def _scores_of(weighed: _Weighed, positions: Ints) -> Scores:
+    return Scores(
+        rows=[int(row) for row in weighed.rows[positions]],
+        totals=weighed.total[positions].tolist(),
+        weighers=[name for name, *_ in weighed.spoken],
+        raw=[raw[positions].tolist() for _, raw, *_ in weighed.spoken],
+        normalised=[normal[positions].tolist() for *_, normal, _ in weighed.spoken],
+        weighted=[part[positions].tolist() for *_, part in weighed.spoken],
+    )
+
+
+def _weigh(table: HostTable, request: PlacementRequest, passed: Bools, rules: Rules, notes: list[str]) -> _Weighed:
     rows = np.flatnonzero(passed)
     everybody = len(rows) == len(table)
     total: Floats = np.zeros(len(rows), dtype=np.float64)
@@ -199,15 +224,29 @@ def _rank(
         part = normal * (factor if isinstance(factor, float) else factor[rows])
         spoken.append((weigher.name, raw, normal, part))
         total += part
-    best = _best(total, max(FINALISTS, rules.subset_size), seed)
-    return Scores(
-        rows=[int(row) for row in rows[best]],
-        totals=total[best].tolist(),
-        weighers=[name for name, *_ in spoken],
-        raw=[raw[best].tolist() for _, raw, *_ in spoken],
-        normalised=[normal[best].tolist() for *_, normal, _ in spoken],
-        weighted=[part[best].tolist() for *_, part in spoken],
-    )
+    return _Weighed(rows, total, spoken)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where one host stands among the ``of`` that passed. ``rank`` counts from 1; equals share it."""
+
+    rank: int
+    of: int
+    best_total: float
+    scores: Scores
+
+
+def standing(table: HostTable, request: PlacementRequest, rules: Rules, row: int) -> Standing | None:
+    """None when some filter refuses it."""
+    passed = _filter(table, request, rules, [])[0]
+    if not passed[row]:
+        return None
+    weighed = _weigh(table, request, passed, rules, [])
+    position = int(np.searchsorted(weighed.rows, row))
+    better = int(np.count_nonzero(weighed.total > weighed.total[position]))
+    scores = _scores_of(weighed, np.array([position]))
+    return Standing(better + 1, len(weighed.rows), float(weighed.total.max()), scores)
 
 
 def _weighed_by(

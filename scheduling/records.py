@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 
 from operations import sql
 from scheduling import snapshots
+from scheduling.configuration import UnknownRule, find_filter, find_weigher
 from scheduling.decisions import Refusal, Scores, Verdict, decide
-from scheduling.models import Decision
+from scheduling.models import Decision, Snapshot
 from scheduling.request import PlacementRequest
 from scheduling.rules import Rules
 from scheduling.snapshots import Snapshots
@@ -125,6 +127,26 @@ def body_of(decision: Decision) -> Body:
 def table_of(decision: Decision) -> HostTable:
     """The table that the decision saw. Raises LookupError when its snapshot was purged."""
     return snapshots.restore(decision.snapshot, body_of(decision).difference)
+
+
+def rules_of(decision: Decision) -> Rules:
+    """The rules that it was made by. Raises LookupError when they were purged, or one of them is not installed."""
+    return _rules(decision.rules)
+
+
+@lru_cache(maxsize=64)
+def _rules(key: str) -> Rules:
+    """``key`` names rules by their content, so what was read once holds."""
+    row = Snapshot.objects.filter(id=key, kind=Snapshot.Kind.RULES).first()
+    if row is None:
+        raise LookupError(f"rules {key} are gone")
+    told = msgspec.msgpack.decode(bytes(row.data))
+    try:
+        filters = tuple(find_filter(path) for path in told["filters"])
+        weighers = tuple((find_weigher(path), weight) for path, weight in told["weighers"])
+    except UnknownRule as problem:
+        raise LookupError(str(problem)) from None
+    return Rules(filters, weighers, told["subset_size"])
 
 
 def replay(decision: Decision, rules: Rules) -> Verdict:

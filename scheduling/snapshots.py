@@ -153,12 +153,22 @@ def _difference(table: HostTable) -> bytes:
 
 def restore(snapshot_id: str, difference: bytes | memoryview = b"") -> HostTable:
     """The table that a decision saw. Raises LookupError when its snapshot was purged."""
+    return with_difference(base(snapshot_id), difference)
+
+
+def base(snapshot_id: str) -> HostTable:
+    """The table as the snapshot has it, which many decisions share. Raises LookupError."""
     load = Snapshot.objects.filter(id=snapshot_id).first()
     stock = Snapshot.objects.filter(id=load.basis).first() if load else None
     if load is None or stock is None:
         raise LookupError(f"snapshot {snapshot_id} is gone")
     table = _from_stock(unpack(stock.data))
     _write_load(table, unpack(load.data), None)
+    return table
+
+
+def with_difference(table: HostTable, difference: bytes | memoryview) -> HostTable:
+    """The same table with a decision's own rows written into it."""
     if difference:
         changed = unpack(difference)
         _write_load(table, changed, _column(changed["rows"]))

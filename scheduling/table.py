@@ -5,6 +5,7 @@ One table per scheduler process. Claims are made in the database, so a stale col
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -120,6 +121,16 @@ class HostTable:
         self._kept: dict[Hashable, Any] = {}
         self.stock_version += 1
         self.set_aggregates(Aggregates(self.aggregates.sets, self.row_of, self.aggregates.stamp))
+
+    def twin(self) -> HostTable:
+        """Another table of the same hosts, whose numbers may be changed. Facts, zones and aggregates are shared."""
+        other = copy.copy(self)
+        for name in ("capacity", "used", "total"):
+            setattr(other, name, {kind: column.copy() for kind, column in getattr(self, name).items()})
+        for name in ("servers", "io_ops", "up", "enabled", "touched"):
+            setattr(other, name, getattr(self, name).copy())
+        other._kept = dict(self._kept)
+        return other
 
     # --- questions
 

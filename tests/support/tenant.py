@@ -26,6 +26,8 @@ from integrations.identity.models import (
     User,
 )
 from operations.models import Operation
+from scheduling import records, service
+from scheduling.request import PlacementRequest
 from tests.support.auth import PROJECT_A, PROJECT_ADMIN, PROJECT_B, user_id
 from tests.support.client import Cloud
 from tests.support.machines import make_host
@@ -184,8 +186,19 @@ class Tenant(Things):
         self._own(self.server.id, ("allocations", "consumer"))
         self._own(request_id, ("os-instance-actions", "request_id"))
         self._own(done.id, ("operations", "id"))
+        self._own(self._decision(), ("decisions", "id"))
         self._own(port["port_id"], ("os-interface", "port_id"))
         self._own(port["network_name"], ("ips", "network"))
+
+    def _decision(self) -> str:
+        """About a server of A's, as the scheduler's process would have stored it."""
+        service.forget()
+        wish = PlacementRequest(
+            self.server.id, PROJECT_A, user_id("member-a"), {"VCPU": 1}, hints={"note": MARKER}, trigger="resize"
+        )
+        verdict = service.ask(wish)
+        seen = records.see(verdict, service.TABLE.table, service.SNAPSHOTS)
+        return records.store(seen, None, 0, f"No valid host was found. {MARKER}").id
 
     def _compute(self) -> None:
         self._own(

@@ -1,0 +1,1 @@
+"""The scheduler over HTTP, in our own API."""

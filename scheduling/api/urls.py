@@ -1,0 +1,14 @@
+"""Paths below /api/v1/ that this app serves."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from scheduling.api.decisions import DecisionViewSet
+
+urlpatterns = [
+    path("decisions", DecisionViewSet.as_view({"get": "list"})),
+    path("decisions/<str:id>", DecisionViewSet.as_view({"get": "retrieve"})),
+    path("decisions/<str:id>/hosts", DecisionViewSet.as_view({"get": "hosts"})),
+    path("decisions/<str:id>/why-not", DecisionViewSet.as_view({"get": "why_not"})),
+]

@@ -90,7 +90,7 @@ def decide(table: HostTable, request: PlacementRequest, rules: Rules, seed: int 
     passed, first_refusal, refusals, blocker = _filter(table, request, rules, notes)
     fault = "" if len(table) else "no compute host is enrolled"
     if blocker is not None:
-        considered = passed | (first_refusal == rules.filters.index(blocker))
+        considered = _considered(table, request, rules, rules.filters.index(blocker), first_refusal)
         fault = f"{blocker.name}: {_shortfall(blocker, table, request, considered)}"
     filtered = time.perf_counter_ns()
     scores = _rank(table, request, passed, rules, seed, notes) if passed.any() else NOBODY
@@ -142,6 +142,25 @@ def _filter(
         if not left:
             return passed, first_refusal, refusals, rule
     return passed, first_refusal, refusals, None
+
+
+def _considered(
+    table: HostTable, request: PlacementRequest, rules: Rules, number: int, first_refusal: NDArray[np.int8]
+) -> Bools:
+    """Hosts to speak of when filter ``number`` left nobody: those that no later one refuses either, if there are any,
+    so that what it says is missing would do."""
+    asked: Bools = first_refusal == number
+    alone = asked.copy()
+    for rule in rules.filters[number + 1 :]:
+        answer = accepted_by(rule, table, request, [])
+        if answer is not None:
+            alone &= answer
+    return alone if alone.any() else asked
+
+
+def passing(table: HostTable, request: PlacementRequest, rules: Rules) -> Bools:
+    """Hosts that every filter accepts."""
+    return _filter(table, request, rules, [])[0]
 
 
 def accepted_by(rule: HostFilter, table: HostTable, request: PlacementRequest, notes: list[str]) -> Bools | None:
@@ -239,7 +258,7 @@ class Standing:
 
 def standing(table: HostTable, request: PlacementRequest, rules: Rules, row: int) -> Standing | None:
     """None when some filter refuses it."""
-    passed = _filter(table, request, rules, [])[0]
+    passed = passing(table, request, rules)
     if not passed[row]:
         return None
     weighed = _weigh(table, request, passed, rules, [])

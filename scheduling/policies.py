@@ -15,7 +15,4 @@ RULES = [
         ADMIN,
         "Read hosts by their names; others get names that hold within one decision",
     ),
-    Rule("computecloud:placements:replay", ADMIN, "Decide again under other rules", (
-        ("POST", "/api/v1/placements/replay"),
-    )),
-]  # fmt: skip
+]

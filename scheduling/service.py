@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from django.db import transaction
 
 from computecloud.core.errors import CloudError
-from scheduling import claims, configuration, groups, records
+from scheduling import claims, configuration, groups, records, turns
 from scheduling.claims import Chosen
-from scheduling.columns import numa
 from scheduling.decisions import Verdict, decide
 from scheduling.fresh import FreshTable
 from scheduling.records import Seen
@@ -158,33 +156,17 @@ def seed_of(request: PlacementRequest) -> int:
 
 def _draft(jobs: Sequence[Job]) -> list[Draft]:
     """Decide each on what the ones before it leave."""
-    members = _members(jobs)
+    members = turns.members_of([job.request for job in jobs])
     table = TABLE.get()
     with TABLE.lock:
         return [_draft_one(job, table, members) for job in jobs]
 
 
-def _draft_one(job: Job, table: HostTable, members: Mapping[str, Counter[str]]) -> Draft:
-    request = job.request
-    if request.group:
-        group = replace(request.group, members=dict(members[request.group.id]))
-        request = replace(request, group=group)
-        job = Job(request, job.commit)
-    verdict = decide(table, request, configuration.in_force(), seed_of(request))
-    seen = records.see(verdict, table, SNAPSHOTS)
-    hosts = [Chosen(table.ids[row], table.names[row], table.zones[row]) for row in verdict.candidates]
-    amounts = [numa.resources_on(table, row, request) for row in verdict.candidates]
-    if hosts:
-        table.add_claim(verdict.candidates[0], amounts[0])
-        if request.group:
-            members[request.group.id][hosts[0].id] += 1
-    return Draft(job, seen, hosts, amounts)
-
-
-def _members(jobs: Sequence[Job]) -> dict[str, Counter[str]]:
-    """Who of the jobs' groups is where. No query when no job has a group."""
-    ids = {job.request.group.id for job in jobs if job.request.group}
-    return groups.members_of(ids) if ids else {}
+def _draft_one(job: Job, table: HostTable, members: turns.Members) -> Draft:
+    turn = turns.next_turn(table, job.request, members, configuration.in_force(), seed_of(job.request))
+    seen = records.see(turn.verdict, table, SNAPSHOTS)
+    turns.count(turn, table, members)
+    return Draft(Job(turn.verdict.request, job.commit), seen, turn.hosts, turn.amounts)
 
 
 # --- in the database

@@ -38,6 +38,7 @@ class TaskState(StrEnum):
     UNPAUSING = "unpausing"
     SUSPENDING = "suspending"
     RESUMING = "resuming"
+    IMAGE_SNAPSHOT = "image_snapshot"
     POWERING_OFF = "powering-off"
     POWERING_ON = "powering-on"
     DELETING = "deleting"
@@ -116,6 +117,7 @@ WHILE: dict[str, dict[str, TaskState]] = {
     "unpause": {"": T.UNPAUSING},
     "suspend": {"": T.SUSPENDING},
     "resume": {"": T.RESUMING},
+    "createImage": {"": T.IMAGE_SNAPSHOT},
     "heal": {},
 }
 """verb → phase → task state while it runs; the phase ``""`` serves phases that are not named."""
@@ -131,7 +133,7 @@ ENDS: dict[str, VmState] = {
     "suspend": V.SUSPENDED,
     "resume": V.ACTIVE,
 }
-"""verb → what is settled when it succeeded."""
+"""verb → what is settled when it succeeded; a verb that is not here leaves the server where it was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,13 @@ from hosts.drivers.specs import GuestRef, GuestSpec, GuestState, HostInventory, 
 
 
 class ImageSource(Protocol):
-    """Where a host gets image bytes from: the conductor, in ranges, checked against ``sha512``."""
+    """Where a host gets image bytes from, and hands a snapshot's to: the conductor."""
 
     def fetch(self, image_id: str, sha512: str, target: Path) -> None:
         """Write the whole image to ``target`` (a ``.part`` file resumes); raise Fatal on a wrong checksum."""
+
+    def store(self, image_id: str, operation_id: str, source: Path) -> None:
+        """Give the image that the operation makes its bytes. Repeating it is no error. Raises Fatal and Transient."""
 
 
 class Driver(ABC):
@@ -103,6 +106,14 @@ class Suspending(ABC):
         """The guest goes on where it was; one whose saved memory is gone boots."""
 
 
+class Snapshotting(ABC):
+    """Can copy a guest's root disk into an image while the guest goes on."""
+
+    @abstractmethod
+    def snapshot(self, ref: GuestRef, image_id: str) -> Sequence[Step]:
+        """The image has the root disk's content of one moment, as a flat qcow2. Raises GuestNotFound."""
+
+
 class ConsoleLogged(ABC):
     """Keeps what the guest wrote on its serial console."""
 
@@ -122,4 +133,7 @@ class Networked(ABC):
         """
 
 
-__all__ = ["ConsoleLogged", "Driver", "ImageSource", "Networked", "Pausable", "PowerState", "Rebooting", "Suspending"]
+__all__ = [
+    "ConsoleLogged", "Driver", "ImageSource", "Networked", "Pausable", "PowerState", "Rebooting", "Snapshotting",
+    "Suspending",
+]  # fmt: skip

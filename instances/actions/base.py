@@ -74,6 +74,12 @@ class Action:
     ends_in: ClassVar[VmState | None] = None
     ignores_lock: ClassVar[bool] = False
     listed: ClassVar[bool] = True
+    known: ClassVar[dict[str, type[Action]]] = {}  # every verb's class by its name
+
+    def __init_subclass__(cls, **words: Any) -> None:
+        super().__init_subclass__(**words)
+        if "verb" in cls.__dict__:
+            Action.known[cls.verb] = cls
 
     # --- in the API
 
@@ -174,6 +180,10 @@ class Action:
         """By default the server stays where it was settled, with a fault that says why."""
         if engine.close(operation, State.FAILED, fault_code=report.code, fault=report.fault, details=report.details):
             cls.settle(operation, instance, open_operation=None, **cls.observed(report), **cls.fault(report))
+
+    @classmethod
+    def superseded(cls, operation: Operation) -> None:
+        """A delete came over it, in this transaction: let go of what it had begun outside of the server."""
 
     @staticmethod
     def let_go(instance: Instance) -> None:

@@ -58,6 +58,8 @@ class Delete(Action):
         if under_way is not None and under_way.verb == cls.verb and under_way.is_open:
             return under_way
         engine.supersede("server", fresh.id)
+        if under_way is not None and under_way.is_open:
+            cls.known[under_way.verb].superseded(under_way)
         return None
 
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 from instances.actions.base import Action
 from instances.actions.console import ConsoleOutput
 from instances.actions.create import Create
+from instances.actions.create_image import CreateImage
 from instances.actions.delete import Delete
 from instances.actions.pause import Pause, Unpause
 from instances.actions.power import Start, Stop
@@ -12,6 +13,6 @@ from instances.actions.reboot import Reboot
 from instances.actions.suspend import Resume, Suspend
 
 VERBS: tuple[type[Action], ...] = (
-    Create, Delete, Start, Stop, Reboot, Pause, Unpause, Suspend, Resume, ConsoleOutput,
+    Create, Delete, Start, Stop, Reboot, Pause, Unpause, Suspend, Resume, CreateImage, ConsoleOutput,
 )  # fmt: skip
 ACTIONS: dict[str, type[Action]] = {action.verb: action for action in VERBS}

@@ -13,11 +13,13 @@ from computecloud.http import policy
 from computecloud.http.answers import answer, empty
 from computecloud.http.bodies import check, read_json
 from computecloud.http.microversions import VersionedSchema, available, parse
+from computecloud.http.pagination import public_link
 from computecloud.http.services import Version
 from computecloud.http.views import ServiceViewSet
-from instances import servers
+from instances import server_labels, servers
 from instances.actions.base import Action
 from instances.actions.console import ConsoleOutput
+from instances.actions.create_image import CreateImage
 from instances.actions.delete import Delete
 from instances.actions.pause import Pause, Unpause
 from instances.actions.power import Start, Stop
@@ -86,6 +88,16 @@ def tail(text: str, lines: int) -> str:
     return "\n".join(text.split("\n")[-lines:]) if lines else ""
 
 
+def _create_image(asked: Asked) -> HttpResponse:
+    """Since 2.45 the image's id is in the body; before, only in a link."""
+    metadata = asked.args.get("metadata") or {}
+    server_labels.check_metadata_size(asked.server.project_id, len(metadata))
+    image_id = CreateImage.of(asked.actor, asked.server, asked.args["name"], metadata, asked.request_id)
+    if asked.version >= (2, 45):
+        return answer({"image_id": image_id}, 202)
+    return empty(202, {"Location": public_link(f"/image/v2/images/{image_id}")})
+
+
 def _lock(asked: Asked) -> HttpResponse:
     reason = asked.args.get("locked_reason") if asked.version >= (2, 73) and asked.args else None
     servers.lock(asked.actor, asked.server, asked.request_id, reason)
@@ -138,6 +150,7 @@ TABLE: dict[str, Entry] = {
     "unpause": _plain("unpause", Unpause),
     "suspend": _plain("suspend", Suspend),
     "resume": _plain("resume", Resume),
+    "createImage": Entry("os_compute_api:servers:create_image", schemas.CREATE_IMAGE, _create_image),
     "reboot": Entry("os_compute_api:servers:reboot", schemas.REBOOT, _reboot),
     "forceDelete": Entry("os_compute_api:os-deferred-delete:force", schemas.anything("forceDelete"), _force_delete),
     "os-getConsoleOutput": Entry("os_compute_api:os-console-output", schemas.CONSOLE_OUTPUT, _console_output),
@@ -164,7 +177,6 @@ LATER: dict[str, tuple[str, str | None, str]] = {
     "changePassword": ("2.1", None, "Changing a guest's password"),
     "confirmResize": ("2.1", None, "Resizing a server"),
     "createBackup": ("2.1", None, "Backing a server up"),
-    "createImage": ("2.1", None, "Making an image of a server"),
     "evacuate": ("2.1", None, "Evacuating a server"),
     "migrate": ("2.1", None, "Migrating a server"),
     "os-getSPICEConsole": ("2.1", "2.5", "Remote consoles"),

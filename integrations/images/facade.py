@@ -15,14 +15,15 @@ from typing import Any, BinaryIO
 from computecloud.core.actor import Actor
 from integrations.images import records, store
 from integrations.images.errors import BytesMissing, ImageNotFound
+from integrations.images.incoming import Incoming
 from integrations.images.models import Image as Row
 from integrations.images.models import ImageMember, ImageStatus, Visibility
 from integrations.images.reclaim import remove_strays, sweep
 from integrations.images.uploads import Upload
 
 __all__ = [
-    "Image", "change_properties", "create", "delete", "discard", "forget", "get", "get_many", "known", "open_blob",
-    "query", "remove_strays", "store_bytes", "sweep",
+    "Image", "Incoming", "change_properties", "create", "delete", "discard", "forget", "get", "get_many", "known",
+    "open_blob", "query", "remove_strays", "store_bytes", "sweep",
 ]  # fmt: skip
 
 FRESH_S = 2.0
@@ -129,14 +130,15 @@ def create(
 
 
 def store_bytes(image_id: str, chunks: Iterable[bytes], size: int | None = None) -> Image:
-    """Take the bytes of a queued image (a snapshot's, from the conductor), judge them, make it active.
+    """Take the bytes of an unborn image (a snapshot's, from the conductor), judge them, make it active.
 
-    ``size``: how many bytes are promised. Raises ContentRejected, TooLarge, OverQuota, ImageBusy, UploadAbandoned.
+    ``size``: how many bytes are promised. An upload of the same image that is under way loses: the caller knows that it
+    is an earlier attempt of its own. Raises ContentRejected, TooLarge, OverQuota, ImageBusy, UploadAbandoned.
     """
     row = Row.objects.alive().filter(pk=image_id).first()
     if row is None:
         raise ImageNotFound(image_id=image_id)
-    Upload(image_id, row.owner or "", row.disk_format or "raw", size).receive(chunks)
+    Upload(image_id, row.owner or "", row.disk_format or "raw", size, takes_over=True).receive(chunks)
     forget(image_id)
     return get_many([image_id])[image_id]
 

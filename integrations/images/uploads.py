@@ -64,6 +64,7 @@ class Upload:
     owner: str
     disk_format: str
     expected: int | None
+    takes_over: bool = False  # from another upload, whether or not its lease still runs
     upload_id: str = field(default_factory=new_uuid)
     held: int = 0
     written: int = 0
@@ -97,6 +98,8 @@ class Upload:
         earlier, self.held = before or (None, 0)
         with transaction.atomic():
             free = Q(status=ImageStatus.QUEUED) | Q(status=ImageStatus.SAVING, lease_until__lt=Now())
+            if self.takes_over:
+                free |= Q(status=ImageStatus.SAVING)
             mine = (
                 Image.objects.alive()
                 .filter(free, pk=self.image_id, upload_id=earlier, held_bytes=self.held)

@@ -15,6 +15,7 @@ from tasks.conductor import wire
 
 T = TypeVar("T")
 CHUNK = 1024 * 1024
+STORE_TIMEOUT = urllib3.Timeout(connect=5.0, read=300.0)  # after the last byte the image is judged and synced
 
 
 class ConductorUnreachable(Transient):
@@ -106,6 +107,27 @@ class Conductor:
             raise Fatal(f"image {image_id} has another checksum than its record")
         part.rename(target)
         _fsync_folder(target.parent)
+
+    def store(self, image_id: str, operation_id: str, source: Path) -> None:
+        """Bring the bytes of the image that an operation makes. Raises Fatal (refused for good), Transient."""
+        size = source.stat().st_size
+        headers = {
+            **self.headers,
+            "Content-Type": "application/octet-stream",
+            "Content-Length": str(size),
+            "X-Operation": operation_id,
+        }
+        with source.open("rb") as file:
+            try:
+                answer = self.pool.request(
+                    "PUT", f"{self.url}images/{image_id}/data", body=file, headers=headers, timeout=STORE_TIMEOUT
+                )
+            except urllib3.exceptions.HTTPError as problem:
+                raise ConductorUnreachable(str(problem)) from problem
+        if answer.status >= 500:
+            raise ConductorUnreachable(f"image {image_id}: HTTP {answer.status}")
+        if answer.status >= 400:
+            raise Fatal(f"image {image_id} was refused: {answer.data.decode('utf-8', 'replace')[:300]}")
 
     def _download(self, image_id: str, part: Path, offset: int) -> None:
         headers = {**self.headers, "Range": f"bytes={offset}-"} if offset else self.headers

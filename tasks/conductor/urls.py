@@ -17,5 +17,5 @@ urlpatterns = [
     path("renew", WorkViewSet.as_view({"post": "renew"})),
     path("finish", WorkViewSet.as_view({"post": "finish"})),
     path("observe", WatchViewSet.as_view({"post": "observe"})),
-    path("images/<str:pk>/data", ImageViewSet.as_view({"get": "retrieve"})),
+    path("images/<str:pk>/data", ImageViewSet.as_view({"get": "retrieve", "put": "store"})),
 ]

@@ -58,7 +58,20 @@ class WatchViewSet(ConductorViewSet):
 
 
 class ImageViewSet(ConductorViewSet):
-    """Image bytes for a host, resumable: only images of servers that the host owns."""
+    """Image bytes for a host, resumable: only images of servers that the host owns. And a snapshot's, from a host."""
+
+    def store(self, request: Any, pk: str) -> HttpResponse:
+        """The bytes of the image that an operation makes. Once they are there, they may be offered again."""
+        source = images.Incoming(request._request)
+        try:
+            if not work.makes_image(request._request.headers.get("X-Operation", ""), pk, self.hosts):
+                raise Forbidden
+            image = images.known(pk)
+            if image is None or not image.is_active:
+                images.store_bytes(pk, source, source.length)
+        finally:
+            source.drain()  # a host that is still sending would see a broken connection instead of the answer
+        return empty()
 
     def retrieve(self, request: Any, pk: str) -> HttpResponse | FileResponse:
         if not Instance.objects.alive().filter(host_id__in=self.hosts, image_id=pk).exists():

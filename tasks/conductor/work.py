@@ -68,6 +68,14 @@ def _take_one(operation: Operation, runner: str) -> wire.OrderWire | None:
     )
 
 
+def makes_image(operation_id: str, image_id: str, hosts: frozenset[str]) -> bool:
+    """Whether one of the hosts works on an operation that makes this very image."""
+    operation = sql.find(Operation, operation_id)
+    if operation is None or operation.state != State.RUNNING or operation.host_id not in hosts:
+        return False
+    return bool(operation.args.get("image_id") == image_id)
+
+
 def renew(asked: wire.Renew, hosts: frozenset[str]) -> wire.RenewAnswer:
     """Longer leases; names those that are lost: superseded, ended, or taken by another attempt."""
     lost = []

@@ -92,6 +92,40 @@ def test_nothing_is_restored_and_nothing_injected(cloud: Cloud) -> None:
     assert act(cloud.as_admin, server, "injectNetworkInfo").status_code == 202
 
 
+def test_an_image_is_told_in_the_words_of_the_version(cloud: Cloud) -> None:
+    server = make_server(host=make_host())
+
+    told = act(cloud.as_member, server, "createImage", {"name": "new", "metadata": {"a": "b"}}, version="2.45")
+
+    assert told.status_code == 202
+    image = cloud.as_member.get(f"/image/v2/images/{told.json()['image_id']}").json()
+    assert (image["name"], image["status"], image["a"]) == ("new", "queued", "b")
+    assert act(cloud.as_member, server, "createImage", {"name": "another"}).status_code == 409
+
+
+def test_an_image_before_2_45_is_a_link(cloud: Cloud) -> None:
+    server = make_server(host=make_host())
+
+    told = act(cloud.as_member, server, "createImage", {"name": "old"}, version="2.44")
+
+    assert (told.status_code, told.content) == (202, b"")
+    place = told.headers["Location"]
+    assert cloud.as_member.get("/image/v2/images/" + place.rpartition("/")[2]).status_code == 200
+
+
+@pytest.mark.parametrize("wish", [{}, {"name": ""}, {"name": "x" * 256}, {"name": "a", "metadata": {"": "b"}},
+                                  {"name": "a", "colour": 1}, {"name": "a", "metadata": {"k": 1}}])  # fmt: skip
+def test_an_image_needs_a_name_and_words(cloud: Cloud, wish: dict[str, Any]) -> None:
+    assert act(cloud.as_member, make_server(host=make_host()), "createImage", wish).status_code == 400
+
+
+def test_more_metadata_than_allowed_makes_no_image(cloud: Cloud) -> None:
+    metadata = {f"k{number}": "v" for number in range(129)}
+    wish = {"name": "a", "metadata": metadata}
+    assert act(cloud.as_member, make_server(host=make_host()), "createImage", wish).status_code == 403
+    assert cloud.as_member.get("/image/v2/images").json()["images"] == []
+
+
 # --- who
 
 
@@ -101,6 +135,7 @@ def test_readers_and_strangers_do_nothing(cloud: Cloud, key: str) -> None:
     args: dict[str, Any] = {
         "reboot": {"type": "SOFT"}, "os-resetState": {"state": "error"}, "os-getConsoleOutput": {},
         "addSecurityGroup": {"name": "default"}, "removeSecurityGroup": {"name": "default"},
+        "createImage": {"name": "picture"},
     }  # fmt: skip
 
     assert act(cloud.as_reader, server, key, args.get(key)).status_code == 403

@@ -27,6 +27,7 @@ class ImagesInMemory:
     def __init__(self) -> None:
         self.blobs: dict[str, bytes] = {}
         self.fetched: list[str] = []
+        self.stored: dict[str, bytes] = {}
 
     def add(self, data: bytes, disk_format: str = "raw") -> ImageSpec:
         image_id = str(uuid.uuid5(uuid.NAMESPACE_OID, hashlib.sha256(data).hexdigest()))
@@ -36,6 +37,10 @@ class ImagesInMemory:
     def fetch(self, image_id: str, sha512: str, target: Path) -> None:
         self.fetched.append(image_id)
         target.write_bytes(self.blobs[image_id])
+
+    def store(self, image_id: str, operation_id: str, source: Path) -> None:
+        del operation_id
+        self.stored[image_id] = source.read_bytes()
 
 
 def guest(**changes: Any) -> GuestSpec:

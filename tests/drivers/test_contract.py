@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from hosts.drivers import registry
-from hosts.drivers.base import Driver, Pausable, Rebooting, Suspending
+from hosts.drivers.base import Driver, Pausable, Rebooting, Snapshotting, Suspending
 from hosts.drivers.errors import Fatal, GuestNotFound
 from hosts.drivers.specs import DiskSpec, GuestRef, GuestSpec, NicSpec, PowerState
 from hosts.drivers.steps import run, run_all, undo
+from integrations.images.inspect import Head, Rules, judge
 from tests.drivers import build
 from tests.drivers.build import ImagesInMemory, ref
 
@@ -215,6 +216,33 @@ def test_a_suspended_guest_that_is_destroyed_leaves_nothing(driver: Driver, spec
     run_all(driver.destroy(ref(spec)))
 
     assert driver.leftovers(frozenset()) == []
+
+
+def test_an_image_of_a_guest_that_is_off(
+    driver: Driver, spec: GuestSpec, images: ImagesInMemory, tmp_path: Path
+) -> None:
+    assert isinstance(driver, Snapshotting)
+    run_all(driver.spawn(spec))
+    run_all(driver.power_off(ref(spec)))
+    image_id = str(uuid.uuid4())
+
+    run_all([*driver.snapshot(ref(spec), image_id), *driver.snapshot(ref(spec), image_id)])
+
+    whole = Head(images.stored[image_id], complete=True)
+    assert judge(whole, "qcow2", Rules(max_virtual_bytes=2**40)) == 2**30
+    assert list(tmp_path.rglob("*snapshot-*")) == []
+    assert driver.leftovers(frozenset({spec.id})) == []
+
+
+def test_half_a_snapshot_leaves_with_its_guest(driver: Driver, spec: GuestSpec, tmp_path: Path) -> None:
+    assert isinstance(driver, Snapshotting)
+    run_all(driver.spawn(spec))
+    run_all(driver.power_off(ref(spec)))
+    run(driver.snapshot(ref(spec), str(uuid.uuid4()))[0])
+
+    run_all(driver.destroy(ref(spec)))
+
+    assert list(tmp_path.rglob(f"*{ref(spec).operation_id}*")) == []
 
 
 def test_a_guest_that_is_not_there(driver: Driver) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from computecloud.core import failpoints
+from instances.actions.create_image import CreateImage
 from instances.actions.delete import Delete
 from instances.actions.pause import Pause, Unpause
 from instances.actions.power import Start, Stop
@@ -75,6 +76,7 @@ def prepare(verb: str, stage: Stage, member: Member) -> Instance:
         "stop": lambda: Stop.request(member.actor, server),
         "start": lambda: Start.request(member.actor, server),
         "reboot": lambda: Reboot.request(member.actor, server, type="HARD"),
+        "createImage": lambda: CreateImage.of(member.actor, server, "picture", {}),
         "pause": lambda: Pause.request(member.actor, server),
         "unpause": lambda: Unpause.request(member.actor, server),
         "suspend": lambda: Suspend.request(member.actor, server),
@@ -85,7 +87,7 @@ def prepare(verb: str, stage: Stage, member: Member) -> Instance:
 
 ENDS = {
     "create": "ACTIVE", "delete": "DELETED", "stop": "SHUTOFF", "start": "ACTIVE", "reboot": "ACTIVE",
-    "pause": "PAUSED", "unpause": "ACTIVE", "suspend": "SUSPENDED", "resume": "ACTIVE",
+    "createImage": "ACTIVE", "pause": "PAUSED", "unpause": "ACTIVE", "suspend": "SUSPENDED", "resume": "ACTIVE",
 }  # fmt: skip
 
 

@@ -67,4 +67,6 @@ def hellos(driver: LibvirtDriver, spec: GuestSpec) -> int:
 
 
 def virsh(machine: Host, *command: str) -> str:
-    return subprocess.run(["virsh", "-c", machine.uri, *command], capture_output=True, text=True, check=True).stdout
+    done = subprocess.run(["virsh", "-c", machine.uri, *command], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,50 @@ def test_a_hard_reboot_forgets_the_saved_memory(driver: LibvirtDriver, spec: Gue
     run_all(driver.reboot(again(spec), hard=True))
 
     assert eventually(lambda: hellos(driver, spec) == 2)
+
+
+@pytest.mark.parametrize("state", ["running", "paused", "off"])
+def test_an_image_of_a_guest_boots_and_the_guest_goes_on(
+    driver: LibvirtDriver, spec: GuestSpec, images: ImagesInMemory, tmp_path: Path, state: str
+) -> None:
+    run_all(driver.spawn(spec))
+    assert eventually(lambda: hellos(driver, spec) == 1)
+    if state != "running":
+        run_all(driver.pause(ref(spec)) if state == "paused" else driver.power_off(ref(spec)))
+    before = driver.state(spec.id)
+    image_id = str(uuid.uuid4())
+
+    run_all(driver.snapshot(ref(spec), image_id))
+
+    assert driver.state(spec.id) == before
+    assert hellos(driver, spec) == 1
+    assert list(tmp_path.rglob("snapshot-*")) == []
+    copy = build.guest(disks=(build.root(images.add(images.stored[image_id], "qcow2")),))
+    run_all(driver.spawn(copy))
+    assert eventually(lambda: hellos(driver, copy) == 1)
+    if state == "running":
+        run(driver.power_off(ref(spec), timeout_s=30)[0])
+        assert driver.state(spec.id).power == PowerState.SHUTDOWN, "it hears its power button: it goes on"
+
+
+def test_a_copy_that_a_dead_worker_began_is_made_anew(
+    driver: LibvirtDriver, spec: GuestSpec, images: ImagesInMemory, machine: Host
+) -> None:
+    run_all(driver.spawn(spec))
+    assert eventually(lambda: hellos(driver, spec) == 1)
+    folder = driver.host.disks.folder(spec.id)
+    request = driver.host.state_dir / "backup.xml"  # in pull mode a backup lasts until it is called off
+    request.write_text(
+        f"<domainbackup mode='pull'><server transport='unix' socket='/tmp/{spec.id}'/><disks>"
+        f"<disk name='vda' type='file'><driver type='qcow2'/><scratch file='{folder}/scratch'/></disk></disks>"
+        "</domainbackup>"
+    )
+    virsh(machine, "backup-begin", f"instance-{spec.id}", str(request))
+    assert "Backup" in virsh(machine, "domjobinfo", f"instance-{spec.id}")
+
+    run_all(driver.snapshot(ref(spec), "image"))
+
+    assert len(images.stored["image"]) > 0
 
 
 def test_events_tell_of_a_guest_that_went_away(driver: LibvirtDriver, spec: GuestSpec, machine: Host) -> None:

@@ -11,9 +11,11 @@ from django.utils import timezone
 
 from hosts.drivers import registry
 from hosts.drivers.base import Driver
+from hosts.drivers.errors import Fatal
 from hosts.models import Agent, Host
 from instances.audit import findings
 from instances.models import Instance
+from integrations.images import facade as images
 from operations.models import Operation
 from operations.models.operation import CONTROL
 from scheduling import service
@@ -56,6 +58,15 @@ class LocalConductor:
 
     def fetch(self, image_id: str, sha512: str, target: Path) -> None:
         target.write_bytes(b"image")
+
+    def store(self, image_id: str, operation_id: str, source: Path) -> None:
+        if not self.is_reachable:
+            raise ConductorUnreachable("cut")
+        if not work.makes_image(operation_id, image_id, self.hosts):
+            raise Fatal("refused")
+        image = images.known(image_id)
+        if image is None or not image.is_active:
+            images.store_bytes(image_id, [source.read_bytes()], source.stat().st_size)
 
 
 class Stage:

@@ -14,9 +14,9 @@ from threading import Event
 import msgspec
 
 from hosts.drivers import names, steps
-from hosts.drivers.base import ConsoleLogged, Driver, ImageSource, Pausable, Rebooting, Suspending
+from hosts.drivers.base import ConsoleLogged, Driver, ImageSource, Pausable, Rebooting, Snapshotting, Suspending
 from hosts.drivers.errors import Fatal, GuestNotFound
-from hosts.drivers.fake import console
+from hosts.drivers.fake import console, qcow2
 from hosts.drivers.fake.faults import Faults
 from hosts.drivers.fake.guests import Guest, Guests
 from hosts.drivers.specs import (
@@ -55,7 +55,7 @@ class Options(msgspec.Struct, forbid_unknown_fields=True):
     fetch: bool = False  # really fetch images through the ImageSource
 
 
-class FakeDriver(Driver, Rebooting, Pausable, Suspending, ConsoleLogged):
+class FakeDriver(Driver, Rebooting, Pausable, Suspending, Snapshotting, ConsoleLogged):
     """One simulated host; a process may hold many, each with a state folder of its own."""
 
     name = "fake"
@@ -64,6 +64,7 @@ class FakeDriver(Driver, Rebooting, Pausable, Suspending, ConsoleLogged):
         self._options = msgspec.convert(dict(options), Options)
         self._images = images
         self._state_dir = state_dir
+        self._snapshots = state_dir / "snapshots"
         self._guests = Guests(state_dir / "guests", durable=self._options.durable)
         self._closing = Event()
         self._faults = Faults(state_dir, self._options.faults, self._options.delays, self._closing)
@@ -193,6 +194,13 @@ class FakeDriver(Driver, Rebooting, Pausable, Suspending, ConsoleLogged):
             self._step("start", spec.id, partial(self._start, spec)),
         ]
 
+    def snapshot(self, ref: GuestRef, image_id: str) -> Sequence[Step]:
+        return [
+            self._step("copy_disk", ref.id, partial(self._copy_disk, ref), partial(self._remove_copy, ref)),
+            self._step("upload_image", ref.id, partial(self._upload, ref, image_id)),
+            self._step("remove_copy", ref.id, partial(self._remove_copy, ref)),
+        ]
+
     def occur(self, guest_id: str, power: PowerState) -> None:
         """The world changes a guest behind our back (it halts, its process dies); listeners are told."""
         steps.run(Step("occur", partial(self._occur, guest_id, power)))
@@ -234,6 +242,9 @@ class FakeDriver(Driver, Rebooting, Pausable, Suspending, ConsoleLogged):
             (folder / f"disk-{target}").touch(mode=0o600)
 
     def _remove_disks(self, ref: GuestRef) -> None:
+        if self._snapshots.exists():
+            for copy in self._snapshots.glob(f"{names.guest_id(ref.id)}-*"):
+                copy.unlink(missing_ok=True)
         if self._options.inspect:
             shutil.rmtree(self._disk_folder(ref.id), ignore_errors=True)
         guest = self._guests.find(ref.id)
@@ -331,6 +342,28 @@ class FakeDriver(Driver, Rebooting, Pausable, Suspending, ConsoleLogged):
         if guest.is_running:
             guest.power, guest.is_saved, guest.stopped_by = PowerState.SHUTDOWN, True, "saved"
             self._guests.save(guest)
+
+    def _copy_disk(self, ref: GuestRef) -> None:
+        guest = self._defined(ref.id)
+        if not guest.disks:
+            raise Fatal(f"guest {ref.id} has no root disk of its own")
+        place = self._copy_of(ref)
+        if not place.exists():
+            place.parent.mkdir(mode=0o700, exist_ok=True)
+            part = place.with_suffix(".part")
+            part.write_bytes(qcow2.empty(next(iter(guest.disks.values())) * 2**20))
+            part.replace(place)
+
+    def _upload(self, ref: GuestRef, image_id: str) -> None:
+        if self._images is None:
+            raise Fatal("this host has nowhere to bring an image to")
+        self._images.store(image_id, ref.operation_id, self._copy_of(ref))
+
+    def _remove_copy(self, ref: GuestRef) -> None:
+        self._copy_of(ref).unlink(missing_ok=True)
+
+    def _copy_of(self, ref: GuestRef) -> Path:
+        return self._snapshots / f"{names.guest_id(ref.id)}-{names.guest_id(ref.operation_id)}"
 
     def _occur(self, guest_id: str, power: PowerState) -> None:
         guest = self._defined(guest_id)

@@ -56,6 +56,15 @@ class Wiring:
     config_drive: Path | None = None
 
 
+def backup(disk: str, target: Path) -> str:
+    """``<domainbackup>``: push one disk, whole, into a new qcow2 (https://libvirt.org/formatbackup.html)."""
+    root = Element("domainbackup", mode="push")
+    one = SubElement(SubElement(root, "disks"), "disk", name=disk, backup="yes", type="file")
+    SubElement(one, "driver", type="qcow2")
+    SubElement(one, "target", file=str(target))
+    return ElementTree.tostring(root, encoding="unicode")
+
+
 def domain_name(guest_id: str) -> str:
     """The hypervisor's name of a guest; made from the id alone."""
     return f"instance-{guest_id}"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import libvirt
 import structlog
@@ -33,6 +36,7 @@ _UNDEFINE = (
     | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
     | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
 )
+LOOK_S = 0.1
 ASK_AGAIN_S = 10.0  # a guest that is still booting overhears the first press of its button
 
 
@@ -145,6 +149,63 @@ class Domains:
 
         self._connection.change(f"saving {guest_id}", act, deadline_s=self._options.save_deadline_s)
 
+    def back_up(self, guest_id: str, disk: str, target: Path) -> None:
+        """Copy one disk of a running guest, as it is now, whole and flat into a qcow2 at ``target``.
+
+        The guest goes on. libvirt works on when this process dies, so what an earlier one began is called off first.
+        Raises GuestNotFound, Fatal (QEMU could not write it), Transient (the guest went off, or we are to stop).
+        """
+        self._call_off(guest_id)
+        target.unlink(missing_ok=True)
+
+        def begin(connection: libvirt.virConnect) -> None:
+            connection.lookupByUUIDString(guest_id).backupBegin(domain_xml.backup(disk, target), None, 0)
+
+        self._connection.change(f"copying {disk} of {guest_id}", begin)
+        limit_s = self._options.copy_deadline_s
+        try:
+            done = self._connection.wait_until(lambda: not self._has_job(guest_id), timeout_s=limit_s)
+        except DriverError:
+            self._call_off(guest_id)
+            raise
+        if not done:
+            self._call_off(guest_id)
+            raise Fatal(f"copying {disk} of {guest_id} took longer than {limit_s:g} s")
+        self._check_copied(guest_id, disk)
+
+    def _has_job(self, guest_id: str) -> bool:
+        return self._connection.ask(
+            f"looking at {guest_id}", lambda connection: _busy(_find(connection, guest_id))
+        )
+
+    def _call_off(self, guest_id: str) -> None:
+        """No job runs on the guest any more."""
+
+        def act(connection: libvirt.virConnect) -> bool:
+            domain = _find(connection, guest_id)
+            if domain is None or not _busy(domain):
+                return False
+            domain.abortJob()
+            return True
+
+        if self._connection.change(f"ending the job of {guest_id}", act):
+            end = time.monotonic() + self._options.stop_deadline_s
+            while self._has_job(guest_id) and time.monotonic() < end:
+                time.sleep(LOOK_S)  # asked to stop or not: what libvirt writes must not outlive our claim to it
+
+    def _check_copied(self, guest_id: str, disk: str) -> None:
+        """Raises when the guest's last job did not end well."""
+
+        def look(connection: libvirt.virConnect) -> dict[str, Any]:
+            domain = connection.lookupByUUIDString(guest_id)
+            if not domain.isActive():
+                raise Transient(f"guest {guest_id} went off while its disk was copied")
+            return dict(domain.jobStats(libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED))
+
+        said = self._connection.ask(f"looking at {guest_id}", look)
+        if not said.get("success"):
+            raise Fatal(f"copying {disk} of {guest_id} failed: {said.get('errmsg', 'no reason was given')}")
+
     def stop(self, guest_id: str) -> None:
         """The guest does not run: libvirt asks its process to end, and after 10 s forces it. No saved memory stays."""
 
@@ -194,6 +255,10 @@ class Domains:
             raise
         except DriverError as problem:  # it cannot be asked: it will be forced
             log.info("guest could not be asked to shut down", guest_id=guest_id, problem=str(problem))
+
+
+def _busy(domain: libvirt.virDomain | None) -> bool:
+    return domain is not None and bool(domain.isActive()) and domain.jobInfo()[0] != libvirt.VIR_DOMAIN_JOB_NONE
 
 
 def _find(connection: libvirt.virConnect, guest_id: str) -> libvirt.virDomain | None:

@@ -8,9 +8,18 @@ from threading import Lock
 
 import structlog
 
-from hosts.drivers.base import ConsoleLogged, Driver, ImageSource, Networked, Pausable, Rebooting, Suspending
+from hosts.drivers.base import (
+    ConsoleLogged,
+    Driver,
+    ImageSource,
+    Networked,
+    Pausable,
+    Rebooting,
+    Snapshotting,
+    Suspending,
+)
 from hosts.drivers.errors import DriverError
-from hosts.drivers.libvirt import console_log, destroy, files, inventory, power, spawn
+from hosts.drivers.libvirt import console_log, destroy, files, inventory, power, snapshot, spawn
 from hosts.drivers.libvirt.host import LibvirtHost, assemble
 from hosts.drivers.libvirt.inventory import Machine
 from hosts.drivers.libvirt.options import Options, parse
@@ -21,7 +30,7 @@ from hosts.plumbing import Plumbing
 log = structlog.get_logger(__name__)
 
 
-class LibvirtDriver(Driver, Rebooting, Pausable, Suspending, ConsoleLogged, Networked):
+class LibvirtDriver(Driver, Rebooting, Pausable, Suspending, Snapshotting, ConsoleLogged, Networked):
     """One host under one libvirtd."""
 
     name = "libvirt"
@@ -80,6 +89,9 @@ class LibvirtDriver(Driver, Rebooting, Pausable, Suspending, ConsoleLogged, Netw
 
     def resume(self, spec: GuestSpec) -> Sequence[Step]:
         return power.resume(self.host, spec)
+
+    def snapshot(self, ref: GuestRef, image_id: str) -> Sequence[Step]:
+        return snapshot.steps(self.host, ref, image_id)
 
     def console_log(self, guest_id: str, *, max_bytes: int = 102400) -> bytes:
         if not self.host.disks.folder(guest_id).is_dir():

@@ -21,16 +21,21 @@ def whole(target: Path, mark: str) -> Iterator[Path]:
     part.unlink(missing_ok=True)
     try:
         yield part
-        part.chmod(0o600)
-        sync(part)
-        part.replace(target)
-        sync(target.parent)
+        keep(part, target)
     except OSError as problem:
         if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise Fatal(f"no space left for {target.name}") from problem
         raise
     finally:
         part.unlink(missing_ok=True)
+
+
+def keep(part: Path, target: Path) -> None:
+    """What another program wrote to ``part`` is ``target`` now, on the disk and for its owner alone."""
+    part.chmod(0o600)
+    sync(part)
+    part.replace(target)
+    sync(target.parent)
 
 
 def write(target: Path, data: bytes, mark: str) -> None:

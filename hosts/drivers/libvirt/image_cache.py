@@ -51,6 +51,12 @@ class ImageCache:
         check_kind(path, image.disk_format)
         return path
 
+    def give(self, image_id: str, operation_id: str, source: Path) -> None:
+        """Hand a file over as the bytes of the image that an operation makes. Raises Fatal and Transient."""
+        if self._source is None:
+            raise Fatal("this host has nowhere to bring an image to")
+        self._source.store(image_id, operation_id, source)
+
     def _fetch(self, image: ImageSpec, path: Path) -> None:
         if self._source is None:
             raise Fatal(f"this host has no source of images, and image {image.id} is not cached")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from computecloud.http.microversions import VersionedSchema
-from instances.api.schemas.types import Schema
+from instances.api.schemas.types import METADATA, NAME, Schema
 
 NULL_OR_ANYTHING: Schema = {}
 REASON: Schema = {
@@ -33,6 +33,7 @@ REBOOT = VersionedSchema(
         _object({"type": {"type": "string", "enum": ["HARD", "Hard", "hard", "SOFT", "Soft", "soft"]}}, ("type",)),
     )
 )
+CREATE_IMAGE = VersionedSchema(body_of("createImage", _object({"name": NAME, "metadata": METADATA}, ("name",))))
 CONSOLE_OUTPUT = VersionedSchema(
     body_of(
         "os-getConsoleOutput",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -19,11 +18,10 @@ from computecloud.http.answers import empty
 from computecloud.http.views import ServiceViewSet
 from integrations.images import facade, records, store
 from integrations.images.errors import ImageBusy, ImageDeactivated
+from integrations.images.incoming import PIECE, Incoming
 from integrations.images.models import Image, ImageStatus
 from integrations.images.uploads import Upload, check_size
 
-PIECE = 1024 * 1024
-DRAIN_S = 60.0
 _FILE = re.compile(r"^/image/v2/images/([^/?]+)/file$")
 _RANGE = re.compile(r"^bytes=(\d{1,18})-(\d{0,18})$|^bytes=-(\d{1,18})$")
 
@@ -31,11 +29,6 @@ _RANGE = re.compile(r"^bytes=(\d{1,18})-(\d{0,18})$|^bytes=-(\d{1,18})$")
 class RangeRefused(Invalid):
     status = 416
     message = "The range cannot be satisfied; the image has {size} bytes."
-
-
-class LengthRequired(Invalid):
-    status = 411
-    message = "The data of an image must come with a Content-Length."
 
 
 class ImageDataViewSet(ServiceViewSet):
@@ -113,36 +106,6 @@ def _wanted(actor: Actor, raw: Any, image_id: str) -> Image:
     if length.isdigit():
         check_size(image.owner or "", int(length[:18]))
     return image
-
-
-class Incoming:
-    """A request's body in pieces, with its length.
-
-    The WSGI server ends a chunked body that broke off exactly as one that is complete, so only a body with a length can
-    be trusted to be whole (F14). The front gathers chunked ones and sends them on with their length.
-    """
-
-    def __init__(self, raw: Any) -> None:
-        length = raw.META.get("CONTENT_LENGTH") or ""
-        if not length.isdigit() or "Transfer-Encoding" in raw.headers:
-            raise LengthRequired
-        self.length = int(length)
-        self._stream = raw
-        self._done = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        while piece := self._stream.read(PIECE):
-            yield piece
-        self._done = True
-
-    def drain(self) -> None:
-        """Read on, for a while, after a refusal."""
-        until = time.monotonic() + DRAIN_S
-        while not self._done and time.monotonic() < until:
-            try:
-                self._done = not self._stream.read(PIECE)
-            except OSError:  # the client is gone
-                return
 
 
 def _sent_by_front(image_id: str, md5: str) -> HttpResponse:

@@ -17,7 +17,7 @@ from hosts.drivers.base import Driver
 from hosts.drivers.fake.driver import FakeDriver
 from hosts.drivers.specs import GuestRef, PowerState
 from hosts.drivers.steps import run_all
-from hosts.models import Allocation, Host, Oddity
+from hosts.models import Allocation, Oddity
 from instances.actions.delete import Delete
 from instances.actions.power import Stop
 from instances.audit import findings
@@ -93,10 +93,7 @@ def back_to_building(server: Instance, operation: Operation) -> None:
         host=None, owner_epoch=0, open_operation=operation.id, settled="building", observed_power=0,
         vm_state="building", status="BUILD", task_state="scheduling", power_state=0,
     )  # fmt: skip
-    for host in Host.objects.all():
-        for inventory in host.inventories.all():
-            inventory.used = 0
-            inventory.save()
+    Inventory.objects.update(used=0, consumers=0)
 
 
 def test_a_guest_that_runs_is_adopted_where_it_runs_and_not_started_again(

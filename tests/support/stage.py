@@ -140,7 +140,7 @@ class Stage:
 
     def assert_balanced(self) -> None:
         """The audit finds nothing, and the guests on the hosts are those of the rows."""
-        assert findings() == []
+        assert findings() == [], [str(one) for one in findings()]
         placed = Instance.objects.alive().filter(host__isnull=False)
         assert self.guests() == {one.id: one.host_id for one in placed if not one.is_error}
         for driver in self.drivers.values():

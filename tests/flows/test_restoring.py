@@ -17,7 +17,7 @@ from hosts.drivers.base import Driver
 from hosts.drivers.fake.driver import FakeDriver
 from hosts.drivers.specs import GuestRef, PowerState
 from hosts.drivers.steps import run_all
-from hosts.models import Allocation, Oddity
+from hosts.models import Allocation, Inventory, Oddity
 from instances.actions.delete import Delete
 from instances.actions.power import Stop
 from instances.audit import findings

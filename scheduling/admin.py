@@ -1,11 +1,17 @@
-"""The scheduler in the model admin: every decision with its reasons, and who of a group is where."""
+"""The scheduler in the model admin: every decision with its reasons, who of a group is where, the rules."""
 
 from __future__ import annotations
 
-from django.contrib import admin
+from typing import Any
 
-from computecloud.http.admin import ReadOnlyAdmin
-from scheduling.models import Decision, GroupHome, GroupPlacement, Snapshot
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from computecloud.core.context import request_id
+from computecloud.http.admin import ActionAdmin, ReadOnlyAdmin
+from scheduling import configuration
+from scheduling.models import Decision, GroupHome, GroupPlacement, RuleSet, Snapshot
 
 
 @admin.register(Decision)
@@ -43,3 +49,41 @@ class SnapshotAdmin(ReadOnlyAdmin):
     list_display = ("id", "kind", "basis", "created_at")
     list_filter = ("kind",)
     exclude = ("data",)
+
+
+@admin.register(RuleSet)
+class RuleSetAdmin(ActionAdmin):
+    """The history of the rules; the first row is in force. New combinations are put in force through the API."""
+
+    list_display = ("revision", "filters", "weighers", "reason", "user_name", "created_at")
+    search_fields = ("reason", "user_name")
+    actions = ("put_in_force", "back_to_settings")
+
+    @admin.action(description="Put in force again", permissions=["view"])
+    def put_in_force(self, request: HttpRequest, queryset: QuerySet[RuleSet]) -> None:
+        self.each(request, queryset, lambda row: _again(request, row), "in force", most=1)
+
+    @admin.action(description="Put the settings in force", permissions=["view"])
+    def back_to_settings(self, request: HttpRequest, queryset: QuerySet[RuleSet]) -> None:
+        self.each(request, queryset, lambda row: _reset(request), "replaced", most=1)
+
+
+def _change(request: HttpRequest, filters: Any, weighers: Any, reason: str) -> None:
+    user: Any = request.user
+    configuration.change(
+        filters,
+        weighers,
+        expected=None,
+        reason=f"{reason}, in the admin",
+        user_id=str(user.pk),
+        user_name=str(user),
+        request_id=request_id.get(),
+    )
+
+
+def _again(request: HttpRequest, row: RuleSet) -> None:
+    _change(request, row.filters, row.weighers, f"as {row}")
+
+
+def _reset(request: HttpRequest) -> None:
+    _change(request, None, None, "back to the settings")

@@ -5,10 +5,12 @@ Filters × hosts is the explanation: each host keeps the number of the first fil
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 import structlog
 from numpy.typing import NDArray
@@ -20,13 +22,12 @@ from scheduling.table import Bools, Floats, HostTable, Ints
 from scheduling.weighers.base import HostWeigher
 
 log = structlog.get_logger(__name__)
-FINALISTS = 10
+FINALISTS = 6
 EXAMPLES = 3
 ACCEPTED = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True, array_like=True):
     """What one filter did: how many of the hosts that were left it refused, and for some of them why.
 
     ``examples``: (row, reason). ``took_us``: how long it thought.
@@ -39,16 +40,25 @@ class Refusal:
     took_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """What the weighers made of the finalists, best first. Columns are finalists, rows are weighers."""
+class Scores(msgspec.Struct, frozen=True, array_like=True):
+    """What the weighers made of the finalists, best first: a list per weigher with a number per finalist.
+
+    ``multipliers``: one for all, or one each where aggregates say another.
+    """
 
     rows: list[int]
     totals: list[float]
     weighers: list[str]
     raw: list[list[float]]
     normalised: list[list[float]]
-    weighted: list[list[float]]
+    multipliers: list[list[float]]
+
+    @property
+    def weighted(self) -> list[list[float]]:
+        """What each weigher added to each finalist's total."""
+        both = zip(self.normalised, self.multipliers, strict=True)
+        each = ((column, factors * len(column) if len(factors) == 1 else factors) for column, factors in both)
+        return [[number * factor for number, factor in zip(*pair, strict=True)] for pair in each]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,11 +208,14 @@ def _shortfall(rule: HostFilter, table: HostTable, request: PlacementRequest, co
 
 @dataclass(frozen=True, slots=True)
 class _Weighed:
-    """All hosts that passed, and what each weigher that spoke gave them: (name, raw, normalised, weighted)."""
+    """All hosts that passed, and what each weigher that spoke gave them: (name, raw, normalised, multiplier).
+
+    ``normalised`` is None where a weigher could not tell them apart.
+    """
 
     rows: Ints
     total: Floats
-    spoken: list[tuple[str, Floats, Floats, Floats]]
+    spoken: list[tuple[str, Floats, Floats | None, Floats | float]]
 
 
 def _rank(
@@ -214,13 +227,16 @@ def _rank(
 
 
 def _scores_of(weighed: _Weighed, positions: Ints) -> Scores:
+    level = [0.0] * len(positions)
     return Scores(
-        rows=[int(row) for row in weighed.rows[positions]],
+        rows=weighed.rows[positions].tolist(),
         totals=weighed.total[positions].tolist(),
         weighers=[name for name, *_ in weighed.spoken],
         raw=[raw[positions].tolist() for _, raw, *_ in weighed.spoken],
-        normalised=[normal[positions].tolist() for *_, normal, _ in weighed.spoken],
-        weighted=[part[positions].tolist() for *_, part in weighed.spoken],
+        normalised=[level if normal is None else normal[positions].tolist() for *_, normal, _ in weighed.spoken],
+        multipliers=[
+            [factor] if isinstance(factor, float) else factor[positions].tolist() for *_, factor in weighed.spoken
+        ],
     )
 
 
@@ -228,21 +244,25 @@ def _weigh(table: HostTable, request: PlacementRequest, passed: Bools, rules: Ru
     rows = np.flatnonzero(passed)
     everybody = len(rows) == len(table)
     total: Floats = np.zeros(len(rows), dtype=np.float64)
-    spoken: list[tuple[str, Floats, Floats, Floats]] = []
+    spoken: list[tuple[str, Floats, Floats | None, Floats | float]] = []
     for weigher, weight in rules.weighers:
         found = _weighed_by(weigher, weight, table, request, notes)
         if found is None:
             continue
-        column, factor = found
-        raw = column if everybody else column[rows]
-        least, most = raw.min(), raw.max()
-        if not (np.isfinite(least) and np.isfinite(most)):
+        raw, factor = found
+        if not everybody:
+            raw = raw[rows]
+            factor = factor if isinstance(factor, float) else factor[rows]
+        least, most = float(raw.min()), float(raw.max())
+        if not (math.isfinite(least) and math.isfinite(most)):
             notes.append(f"{weigher.name} gave a number that is none and was passed over")
             continue
-        normal = (raw - least) / (most - least) if most > least else np.zeros(len(rows))
-        part = normal * (factor if isinstance(factor, float) else factor[rows])
-        spoken.append((weigher.name, raw, normal, part))
-        total += part
+        normal = None
+        if most > least:
+            normal = raw - least
+            normal /= most - least
+            total += normal * factor
+        spoken.append((weigher.name, raw, normal, factor))
     return _Weighed(rows, total, spoken)
 
 

@@ -116,6 +116,10 @@ class Explanation:
         return records.rules_of(self.decision)
 
     @cached_property
+    def filters(self) -> list[str]:
+        return records.filters_of(self.decision)
+
+    @cached_property
     def names(self) -> HostNames:
         return HostNames(self.decision.id, self.table.ids, self.table.names, in_full=self.in_full)
 
@@ -123,17 +127,18 @@ class Explanation:
 
     def funnel(self) -> list[FunnelStep]:
         """The filters in their order, until nobody was left."""
-        refusals = {one.filter: (one, ids) for one, ids in zip(self.body.refusals, self.body.examples, strict=True)}
+        refusals = {one.filter: one for one in self.body.refusals}
         found, left = [], self.decision.hosts_seen
-        for name in self.body.filters:
+        for name in self.filters:
             if not left:
                 break
-            refusal, ids = refusals.get(name, (None, []))
+            refusal = refusals.get(name)
             if refusal is None:
                 found.append(FunnelStep(name, left, 0, left, None, []))
                 continue
-            told = [self.names.told(reason) for _row, reason in refusal.examples]
-            examples = [Example(self.names.of(host), reason) for host, reason in zip(ids, told, strict=True)]
+            examples = [
+                Example(self.names.of(self.table.ids[row]), self.names.told(reason)) for row, reason in refusal.examples
+            ]
             found.append(FunnelStep(name, left, refusal.refused, refusal.left, refusal.took_us, examples))
             left = refusal.left
         return found
@@ -202,7 +207,7 @@ class Explanation:
             outcome = CHOSEN if host_id == self.decision.chosen_host_id else ACCEPTED_BY_ALL
             return HostOutcome(self.names.of(host_id), zone, outcome, None, None)
         reason = self.names.told(reason_of(self.rules.filters[refused_by], self.table, self.body.request, row))
-        return HostOutcome(self.names.of(host_id), zone, REFUSED, self.body.filters[refused_by], reason)
+        return HostOutcome(self.names.of(host_id), zone, REFUSED, self.filters[refused_by], reason)
 
     def why_not(self, name: str) -> WhyNot | None:
         """About the host that is called so here; None when the decision knew no such host."""

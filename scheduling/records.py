@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, fields
 from functools import lru_cache
 from typing import Any
 
@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from computecloud.core.ids import new_uuid
 from operations import sql
 from scheduling import snapshots
 from scheduling.configuration import UnknownRule, find_filter, find_weigher
@@ -26,32 +27,40 @@ ALTERNATES = 5
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A verdict with what it was made on, taken while the table stood still: enough to store it later."""
+    """A verdict with what it was made on, taken while the table stood still: enough to store it later.
+
+    ``finalists`` and ``candidates`` are hosts' ids.
+    """
 
     verdict: Verdict
     snapshot: str
     difference: bytes
-    finalists: list[str]  # ids of the hosts in ``scores.rows``
+    finalists: list[str]
     candidates: list[str]
-    examples: list[list[str]]  # per refusal the ids of its examples
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
-    """What ``Decision.body`` holds. ``first_refusal``: an int8 per host, packed; ``difference``: see ``snapshots``."""
+class Body(msgspec.Struct, frozen=True, array_like=True):
+    """What ``Decision.body`` holds. ``first_refusal``: an int8 per host, packed; ``difference``: see ``snapshots``.
+
+    ``finalists``: ids of the hosts in ``scores.rows``; ``alternates``: the hosts to try when a build fails.
+    """
 
     request: PlacementRequest
     first_refusal: bytes
     difference: bytes
-    filters: list[str]
     refusals: list[Refusal]
     scores: Scores
     finalists: list[str]
-    candidates: list[str]
-    examples: list[list[str]]
     alternates: list[str]
     notes: list[str]
-    stages_us: dict[str, int] = field(default_factory=dict)
+    filters_us: int
+    weighers_us: int
+    claim_us: int
+
+    @property
+    def stages_us(self) -> dict[str, int]:
+        """Time per stage (µs)."""
+        return {"filters": self.filters_us, "weighers": self.weighers_us, "claim": self.claim_us}
 
     def first_refusals(self) -> NDArray[np.int8]:
         """Per host, in the order of the table: the number of the filter that refused it first, or -1."""
@@ -59,69 +68,66 @@ class Body:
 
 
 _BODY = msgspec.msgpack.Decoder(Body)
-_ENCODE = msgspec.msgpack.Encoder().encode
+_RULES = msgspec.msgpack.Decoder(dict[str, Any])
+_encode = msgspec.msgpack.Encoder().encode
+_DEFAULTS = {
+    one.name: one.default_factory() if one.default_factory is not MISSING else one.default
+    for one in fields(PlacementRequest)
+}
+INSERT = """INSERT INTO scheduling_decision (id, consumer_id, project_id, "trigger", hosts_seen, chosen_host_id,
+              chosen_host_name, blocked_by, lost_races, fault, took_us, seed, rules, snapshot, body, created_at)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, {now})"""
 
 
 def see(verdict: Verdict, table: HostTable, kept: Snapshots) -> Seen:
     """Take down what the verdict was made on. While the table's lock is held, before anything is claimed on it."""
     snapshot, difference = kept.reference(table)
     kept.keep_rules(verdict.rules.key, verdict.rules.described)
+    ids = table.ids
     return Seen(
         verdict,
         snapshot,
         difference,
-        [table.ids[row] for row in verdict.scores.rows],
-        [table.ids[row] for row in verdict.candidates],
-        [[table.ids[row] for row, _reason in refusal.examples] for refusal in verdict.refusals],
+        [ids[row] for row in verdict.scores.rows],
+        [ids[row] for row in verdict.candidates],
     )
 
 
-def to_row(seen: Seen, chosen: tuple[str, str] | None, lost_races: int, fault: str, claim_us: int = 0) -> Decision:
-    """The row to insert. ``chosen``: id and name of the host."""
-    verdict = seen.verdict
+def store(seen: Seen, chosen: tuple[str, str] | None, lost_races: int, fault: str, claim_us: int = 0) -> None:
+    """Insert it, in the caller's transaction, by one plain statement. ``chosen``: id and name of the host."""
+    verdict, request = seen.verdict, seen.verdict.request
     chosen_id, chosen_name = chosen or ("", "")
-    body = Body(
-        request=verdict.request,
-        first_refusal=zlib.compress(verdict.first_refusal.tobytes(), 1),
-        difference=seen.difference,
-        filters=[rule.name for rule in verdict.rules.filters],
-        refusals=verdict.refusals,
-        scores=verdict.scores,
-        finalists=seen.finalists,
-        candidates=seen.candidates,
-        examples=seen.examples,
-        alternates=[host_id for host_id in seen.candidates if host_id != chosen_id][:ALTERNATES],
-        notes=verdict.notes,
-        stages_us={"filters": verdict.filtered_us, "weighers": verdict.weighed_us, "claim": claim_us},
+    body = (
+        {name: value for name, default in _DEFAULTS.items() if (value := getattr(request, name)) != default},
+        zlib.compress(verdict.first_refusal.tobytes(), 1),
+        seen.difference,
+        verdict.refusals,
+        verdict.scores,
+        seen.finalists,
+        [host_id for host_id in seen.candidates if host_id != chosen_id][:ALTERNATES],
+        verdict.notes,
+        verdict.filtered_us,
+        verdict.weighed_us,
+        claim_us,
     )
-    return Decision(
-        consumer_id=verdict.request.consumer_id,
-        project_id=verdict.request.project_id,
-        trigger=verdict.request.trigger,
-        hosts_seen=verdict.hosts,
-        chosen_host_id=chosen_id,
-        chosen_host_name=chosen_name,
-        blocked_by=verdict.blocked_by,
-        lost_races=lost_races,
-        fault=fault,
-        took_us=verdict.took_us,
-        seed=verdict.seed,
-        rules=verdict.rules.key,
-        snapshot=seen.snapshot,
-        body=_ENCODE(body),
-    )
-
-
-def store(seen: Seen, chosen: tuple[str, str] | None, lost_races: int, fault: str, claim_us: int = 0) -> Decision:
-    """Insert it, in the caller's transaction."""
-    row = to_row(seen, chosen, lost_races, fault, claim_us)
-    sql.insert(row)
-    return row
+    sql.update(
+        INSERT,
+        (
+            new_uuid(), request.consumer_id, request.project_id, request.trigger, verdict.hosts, chosen_id, chosen_name,
+            verdict.blocked_by, lost_races, fault, verdict.took_us, verdict.seed, verdict.rules.key, seen.snapshot,
+            _encode(body),
+        ),
+    )  # fmt: skip
 
 
 def body_of(decision: Decision) -> Body:
     """All that the row's columns do not say."""
     return _BODY.decode(bytes(decision.body))
+
+
+def filters_of(decision: Decision) -> list[str]:
+    """Names of the filters it was made by: what the numbers in ``first_refusals`` mean. Raises LookupError."""
+    return [path.rpartition(".")[2] for path in _described(decision.rules)["filters"]]
 
 
 def table_of(decision: Decision) -> HostTable:
@@ -136,17 +142,22 @@ def rules_of(decision: Decision) -> Rules:
 
 @lru_cache(maxsize=64)
 def _rules(key: str) -> Rules:
-    """``key`` names rules by their content, so what was read once holds."""
-    row = Snapshot.objects.filter(id=key, kind=Snapshot.Kind.RULES).first()
-    if row is None:
-        raise LookupError(f"rules {key} are gone")
-    told = msgspec.msgpack.decode(bytes(row.data))
+    told = _described(key)
     try:
         filters = tuple(find_filter(path) for path in told["filters"])
         weighers = tuple((find_weigher(path), weight) for path, weight in told["weighers"])
     except UnknownRule as problem:
         raise LookupError(str(problem)) from None
     return Rules(filters, weighers, told["subset_size"])
+
+
+@lru_cache(maxsize=64)
+def _described(key: str) -> dict[str, Any]:
+    """``key`` names rules by their content, so what was read once holds."""
+    row = Snapshot.objects.filter(id=key, kind=Snapshot.Kind.RULES).first()
+    if row is None:
+        raise LookupError(f"rules {key} are gone")
+    return _RULES.decode(bytes(row.data))
 
 
 def replay(decision: Decision, rules: Rules) -> Verdict:

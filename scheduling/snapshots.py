@@ -98,7 +98,7 @@ def unpack(data: bytes | memoryview) -> Any:
 
 def _numbers(column: NDArray[Any]) -> tuple[str, bytes]:
     """The column in the smallest type that holds it."""
-    if not len(column):
+    if not column.size:
         return "b", b""
     least, most = int(column.min()), int(column.max())
     code = next(code for code in "bhiq" if np.iinfo(code).min <= least and most <= np.iinfo(code).max)
@@ -129,23 +129,24 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, int | float | str | None) else str(value)
 
 
-def _load(table: HostTable, rows: Ints | None) -> dict[str, Any]:
-    """What changes by the second: of all rows, or of some."""
+def _columns(table: HostTable) -> list[NDArray[Any]]:
+    """What changes by the second, in the order in which it is stored."""
+    used = [table.used[name] for name in sorted(table.used)]
+    return [*used, table.servers, table.io_ops, table.up]
 
-    def some(column: Any) -> Any:
-        return column if rows is None else column[rows]
 
-    return {
-        "used": {name: _numbers(some(column)) for name, column in table.used.items()},
-        "servers": _numbers(some(table.servers)),
-        "io_ops": _numbers(some(table.io_ops)),
-        "up": some(table.up).tobytes(),
-    }
+def _load(table: HostTable, rows: Ints | None) -> tuple[str, bytes]:
+    """What changes by the second, of all rows or of some, in one block."""
+    columns = _columns(table)
+    block = np.empty((len(columns), len(table) if rows is None else len(rows)), dtype=np.int64)
+    for place, column in enumerate(columns):
+        block[place] = column if rows is None else column[rows]
+    return _numbers(block)
 
 
 def _difference(table: HostTable) -> bytes:
     rows = np.flatnonzero(table.touched)
-    return _pack({"rows": _numbers(rows), **_load(table, rows)}) if len(rows) else b""
+    return _pack([_numbers(rows), _load(table, rows)]) if len(rows) else b""
 
 
 # --- and back
@@ -170,8 +171,8 @@ def base(snapshot_id: str) -> HostTable:
 def with_difference(table: HostTable, difference: bytes | memoryview) -> HostTable:
     """The same table with a decision's own rows written into it."""
     if difference:
-        changed = unpack(difference)
-        _write_load(table, changed, _column(changed["rows"]))
+        rows, changed = unpack(difference)
+        _write_load(table, changed, _column(rows))
     return table
 
 
@@ -190,10 +191,8 @@ def _from_stock(told: dict[str, Any]) -> HostTable:
     return table
 
 
-def _write_load(table: HostTable, load: dict[str, Any], rows: Ints | None) -> None:
-    where: Any = slice(None) if rows is None else rows
-    for name, stored in load["used"].items():
-        table.used[name][where] = _column(stored)
-    table.servers[where] = _column(load["servers"])
-    table.io_ops[where] = _column(load["io_ops"])
-    table.up[where] = np.frombuffer(load["up"], dtype=bool)
+def _write_load(table: HostTable, load: tuple[str, bytes], rows: Ints | None) -> None:
+    columns = _columns(table)
+    block = _column(load).reshape(len(columns), -1)
+    for place, column in enumerate(columns):
+        column[slice(None) if rows is None else rows] = block[place]

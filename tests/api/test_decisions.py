@@ -12,6 +12,7 @@ from django.test import override_settings
 
 from hosts.models import Host
 from scheduling import service
+from scheduling.decisions import FINALISTS
 from scheduling.models import Decision, Snapshot
 from scheduling.request import PlacementRequest
 from scheduling.service import NoValidHost
@@ -74,7 +75,7 @@ def test_a_decision_tells_its_funnel_scores_choice_and_times(cloud: Cloud, stage
     assert told["funnel"][-1]["left"] == 9
 
     finalists = told["finalists"]
-    assert len(finalists) == 9 and finalists[0]["is_chosen"] and finalists[0]["host"] == told["chosen_host"]
+    assert len(finalists) == FINALISTS and finalists[0]["is_chosen"] and finalists[0]["host"] == told["chosen_host"]
     assert told["chosen_host"] == decision.chosen_host_name
     for one in finalists:
         assert sum(score["weighted"] for score in one["scores"]) == pytest.approx(one["total"])

@@ -97,6 +97,10 @@ class FreshTable:
         """Seconds since the last look at the database."""
         return time.monotonic() - self._read_at
 
+    def now(self) -> float:
+        """The database's clock (s since 1970), reckoned from the last look."""
+        return self._clock + self.age()
+
     def refresh(self) -> None:
         """Read what changed. One thread at a time; the table's lock is held only to write it down."""
         with self._reading:

@@ -118,7 +118,7 @@ def place_each(jobs: Sequence[Job]) -> list[Chosen | Exception]:
         if _write_all(part):
             answers |= {draft.job.request.consumer_id: draft.hosts[0] for draft in part}
         else:  # somebody else was quicker with one of them
-            TABLE.reread({draft.hosts[0].id for draft in part})
+            _forget_drafts(part)
     for job in jobs:
         if job.request.consumer_id not in answers:
             answers[job.request.consumer_id] = _placed_alone(job)
@@ -126,14 +126,16 @@ def place_each(jobs: Sequence[Job]) -> list[Chosen | Exception]:
 
 
 def place_together(jobs: Sequence[Job]) -> list[Chosen]:
-    """All or nobody, in one transaction. Raises NoValidHost, NoLongerWanted; then nothing is held for any of them."""
+    """All or nobody, in one transaction. Raises NoValidHost, NoLongerWanted, and what an owner's commit raises; then
+    nothing is held for any of them.
+    """
     is_fresh = False
     for _round in range(ROUNDS):
         drafts = _draft(jobs)
         homeless = next((draft for draft in drafts if not draft.hosts), None)
-        if homeless is None and _write_all(drafts, pass_on=NoLongerWanted):
+        if homeless is None and _write_all(drafts, pass_on=(NoLongerWanted, CloudError)):
             return [draft.hosts[0] for draft in drafts]
-        TABLE.reread({host.id for draft in drafts for host in draft.hosts[:1]})
+        _forget_drafts(drafts)
         if is_fresh and homeless is not None:
             break
         TABLE.refresh()
@@ -189,12 +191,18 @@ def _write_one(draft: Draft, place: int, lost: int) -> bool:
     return True
 
 
-def _write_all(drafts: Sequence[Draft], pass_on: type[Exception] | tuple[()] = ()) -> bool:
+def _forget_drafts(drafts: Sequence[Draft]) -> None:
+    """The table counts what it took for these as free again: as the database has it."""
+    TABLE.reread({host.id for draft in drafts for host in draft.hosts[:1]})
+
+
+def _write_all(drafts: Sequence[Draft], pass_on: tuple[type[Exception], ...] = ()) -> bool:
     """Each draft with its first host, all in one transaction. False: not all of them can be."""
     try:
         with transaction.atomic():
             _write([(draft, 0) for draft in drafts], 0)
     except pass_on:
+        _forget_drafts(drafts)
         raise
     except (claims.ClaimLost, NoLongerWanted, CloudError):
         return False

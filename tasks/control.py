@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
-from functools import partial
 
 import structlog
 from celery import shared_task
@@ -14,19 +12,17 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from computecloud.conf import conf
-from computecloud.core.errors import CloudError
 from hosts import brokers, enrolment
 from instances.actions.base import Report
 from instances.actions.create import Create
 from instances.actions.registry import ACTIONS
 from instances.models import Instance
-from instances.placement import to_request
 from integrations.images import facade as images
-from operations import bell, sql
+from operations import bell
 from operations.models import Consumer, Operation
 from operations.models.operation import CONTROL, State, later
-from scheduling import records, service
-from tasks import news, pulse
+from scheduling import service
+from tasks import news, placing, pulse
 from tasks.canary import Canary
 
 log = structlog.get_logger(__name__)
@@ -42,38 +38,10 @@ def drop_broken_connection() -> None:
 def create(operation_id: str, attempt: int) -> None:
     """Place a new server: claim, ownership and dispatch in one transaction, or a fault that names the rule."""
     try:
-        place(operation_id, attempt)
+        placing.place(operation_id, attempt)
     except (OperationalError, InterfaceError):
         drop_broken_connection()
         raise
-
-
-def place(operation_id: str, attempt: int) -> bool:
-    """Whether this call settled the operation. A duplicate, late or superseded bell finds nothing to do."""
-    operation = sql.find(Operation, operation_id) if not conf().restoring else None
-    if operation is None or (operation.state, operation.queue, operation.attempt) != (State.PENDING, CONTROL, attempt):
-        return False
-    instance = sql.find(Instance, operation.subject_id)
-    if instance is None or instance.deleted_at is not None or instance.open_operation != operation.id:
-        return False
-    try:
-        request = to_request(instance, operation)
-        if request.excluded_host_ids:
-            request = replace(request, alternates=records.last_alternates(instance.id))
-        service.place(request, partial(Create.take_host, operation, instance))
-    except service.NoLongerWanted:
-        return False
-    except service.NoValidHost as verdict:
-        before = operation.args.get("last_fault")
-        refuse(operation, instance, f"{verdict} The last host said: {before}" if before else str(verdict))
-    except CloudError as problem:  # the address or port was taken between request and placement
-        refuse(operation, instance, str(problem), problem.status)
-    return True
-
-
-def refuse(operation: Operation, instance: Instance, fault: str, code: int = 500) -> None:
-    with transaction.atomic():
-        Create.refuse(operation, instance, fault, code=code)
 
 
 @shared_task(name="control.relay")
@@ -150,12 +118,7 @@ def purge() -> None:
 
 def poll() -> int:
     """Placements that no bell announced: the broker may be down or flushed."""
-    waiting = Operation.objects.runnable().filter(queue=CONTROL, state=State.PENDING, updated_at__lt=later(-1.0))
-    found = list(waiting.order_by("created_at").values_list("id", "verb", F("attempt"))[:50])
-    for operation_id, verb, attempt in found:
-        if verb == Create.verb:
-            place(operation_id, attempt)
-    return len(found)
+    return placing.place_waiting(since_s=1.0)
 
 
 @shared_task(name="control.canary")

@@ -92,12 +92,14 @@ class Create(Action):
         reservation = f"r-{new_uuid()[:8]}"
         with transaction.atomic():
             QuotaGate.add(rows[0].project_id, {name: n * wanted.count for name, n in rows[0].quota().items()})
+            first: Operation | None = None
             for row in rows:
                 row.reservation_id = reservation
                 sql.insert(row)
                 if wanted.tags:
                     InstanceTag.objects.bulk_create([InstanceTag(instance=row, tag=tag) for tag in wanted.tags])
-                cls._accept(actor, row, wanted, request_id)
+                accepted = cls._accept(actor, row, wanted, request_id, first)
+                first = first or accepted
         return rows
 
     @classmethod
@@ -143,8 +145,11 @@ class Create(Action):
         )
 
     @classmethod
-    def _accept(cls, actor: Actor, row: Instance, wanted: CreateRequest, request_id: str) -> Operation:
-        args: dict[str, Any] = {}
+    def _accept(
+        cls, actor: Actor, row: Instance, wanted: CreateRequest, request_id: str, first: Operation | None
+    ) -> Operation:
+        """``first``: the operation of the request's first server. Its bell is heard for all members, its children."""
+        args: dict[str, Any] = {"members": wanted.count} if wanted.count > 1 else {}
         if wanted.forced_host or wanted.forced_node:
             args["forced_host"] = wanted.forced_host or wanted.forced_node
         secret = sealed.seal({"admin_password": wanted.admin_password}) if wanted.admin_password else None
@@ -158,6 +163,8 @@ class Create(Action):
             id=row.open_operation,
             args=args,
             sealed=secret,
+            parent=first,
+            ring=first is None,
         )
 
     # --- at the centre: the placement's commit and its refusal

@@ -13,11 +13,13 @@ from instances.actions.create import FlavorSnapshot
 from instances.actions.delete import Delete
 from instances.models import Instance
 from instances.models.server_group import ServerGroup
+from operations.models import Operation
 from scheduling import claims, configuration, records, service
 from scheduling.claims import Chosen
 from scheduling.models import Decision, GroupHome, GroupPlacement, Snapshot
 from scheduling.request import Group, PlacementRequest
 from scheduling.service import Job, NoValidHost
+from tasks import placing
 from tests.flows.conftest import Member
 from tests.support.stage import Stage
 
@@ -177,3 +179,46 @@ def test_a_server_without_a_host_has_its_decision_too(stage: Stage, member: Memb
     assert records.body_of(decision).request.resources == {"VCPU": 1, "MEMORY_MB": 9000, "DISK_GB": 1}
     assert decision.fault
     assert records.replay(decision, configuration.in_force()).fault in decision.fault
+
+
+def test_servers_of_one_request_come_together_or_not_at_all(stage: Stage, member: Member) -> None:
+    large = FlavorSnapshot("5", "large", vcpus=1, ram_mb=5000, disk_gb=1)
+    servers = member.creates(count=3, flavor=large)  # two hosts hold one each
+    stage.settle()
+    rows = Instance.objects.filter(id__in=[one.id for one in servers])
+    assert {row.status for row in rows} == {"ERROR"}
+    assert {row.host_id for row in rows} == {None}
+    assert len({row.fault_message for row in rows}) == 1
+    assert "All 3 servers of the request or none: 2 would fit" in rows[0].fault_message
+    assert not Allocation.objects.exists()
+    for row in rows:
+        Delete.request(member.actor, row)
+
+    servers = member.creates("two", count=2, flavor=large)
+    first, second = (Operation.objects.get(subject_id=one.id) for one in servers)
+    assert second.parent_id == first.id
+    assert placing.place(first.id, 0), "one bell is heard for both"
+    assert not placing.place(second.id, 0)
+    stage.settle()
+    assert {one.status for one in Instance.objects.filter(id__in=[one.id for one in servers])} == {"ACTIVE"}
+    stage.assert_balanced()
+
+
+def test_a_member_that_was_deleted_meanwhile_does_not_hold_the_others(stage: Stage, member: Member) -> None:
+    servers = member.creates(count=3)
+    Delete.request(member.actor, servers[0])
+    stage.settle()
+    assert sorted(Instance.objects.values_list("status", flat=True)) == ["ACTIVE", "ACTIVE", "DELETED"]
+    stage.assert_balanced()
+
+
+def test_what_piles_up_is_placed_in_one_pass(stage: Stage, member: Member) -> None:
+    for number in range(6):
+        member.creates(f"s{number}")
+    member.creates("twins", count=2)
+    assert placing.place_waiting() == 8
+    assert not Operation.objects.filter(queue="control").exists()
+    assert placing.place_waiting() == 0
+    stage.settle()
+    assert Instance.objects.filter(status="ACTIVE").count() == 8
+    stage.assert_balanced()

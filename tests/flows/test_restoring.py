@@ -23,7 +23,7 @@ from instances.actions.power import Stop
 from instances.audit import findings
 from instances.models import Instance
 from operations.models import Event, Operation
-from tasks import control, restoring
+from tasks import control, placing, restoring
 from tests.flows.conftest import Member
 from tests.support.stage import Stage
 
@@ -108,7 +108,7 @@ def test_a_guest_that_runs_is_adopted_where_it_runs_and_not_started_again(
     control.poll()
     stage.reconciler.run()
     stage.start_agent()
-    assert not control.place(Operation.objects.get(subject_id=server.id).id, 0)
+    assert not placing.place(Operation.objects.get(subject_id=server.id).id, 0)
     report(stage)
 
     adopted = fresh(server)

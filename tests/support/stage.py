@@ -19,7 +19,7 @@ from integrations.images import facade as images
 from operations.models import Operation
 from operations.models.operation import CONTROL
 from scheduling import service
-from tasks import control
+from tasks import control, placing
 from tasks.agent.client import ConductorRefused, ConductorUnreachable
 from tasks.agent.journal import Journal
 from tasks.agent.reconcile import Reconciler
@@ -114,7 +114,7 @@ class Stage:
 
     def ring(self, operation: Operation) -> None:
         if operation.queue == CONTROL:
-            control.place(operation.id, operation.attempt)
+            placing.place(operation.id, operation.attempt)
         else:
             self.runner.run(operation.id, operation.attempt)
 

@@ -32,24 +32,24 @@ def wait_for(what: str, ready: Callable[[], Any], seconds: float = PATIENCE_S) -
 class FaultCloud:
     """Speaks the API; kills processes; reads the fake hosts' disks."""
 
-    def __init__(self, state: Path, port: int) -> None:
+    def __init__(self, state: Path, port: int, image: str = "bench-image", flavor: str = "bench.tiny") -> None:
         self.state = state
         self.url = f"http://127.0.0.1:{port}"
-        clouds = (state / "secrets.toml").read_text()
-        self.password = _password(tomllib.loads(clouds))
-        self.token = self._login()
-        self.image = self.get("/image/v2/images?name=bench-image")["images"][0]["id"]
+        self.secrets = tomllib.loads((state / "secrets.toml").read_text())
+        self.login()
+        self.image = self.get(f"/image/v2/images?name={image}")["images"][0]["id"]
         flavors = self.get("/compute/v2.1/flavors")["flavors"]
-        self.flavor = next(one["id"] for one in flavors if one["name"] == "bench.tiny")
+        self.flavor = next(one["id"] for one in flavors if one["name"] == flavor)
 
     # --- the API
 
-    def _login(self) -> str:
-        user = {"name": "demo", "domain": {"id": "default"}, "password": self.password}
+    def login(self, who: str = "demo") -> None:
+        """As ``demo`` or ``admin``, in the project of that name."""
+        user = {"name": who, "domain": {"id": "default"}, "password": self.secrets[f"{who}_password"]}
         body = {
             "auth": {
                 "identity": {"methods": ["password"], "password": {"user": user}},
-                "scope": {"project": {"name": "demo", "domain": {"id": "default"}}},
+                "scope": {"project": {"name": who, "domain": {"id": "default"}}},
             }
         }
         request = urllib.request.Request(
@@ -57,7 +57,7 @@ class FaultCloud:
         )
         request.add_header("Content-Type", "application/json")
         with urllib.request.urlopen(request, timeout=30) as answer:
-            return str(answer.headers["X-Subject-Token"])
+            self.token = str(answer.headers["X-Subject-Token"])
 
     def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         data = json.dumps(body).encode() if body is not None else None
@@ -151,9 +151,3 @@ class FaultCloud:
         audit = self.manage("audit")
         assert audit.returncode == 0, audit.stdout + audit.stderr
 
-
-def _password(secrets: dict[str, Any]) -> str:
-    for key in ("demo_password", "demo"):
-        if key in secrets:
-            return str(secrets[key])
-    raise AssertionError(f"no password of demo among {sorted(secrets)}")

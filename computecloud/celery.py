@@ -15,6 +15,7 @@ from computecloud.conf import conf
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "computecloud.settings")
 CONF = conf()
 ON_RABBITMQ = CONF.broker_url.startswith("amqp")
+BROKER_ANSWERS_S = 2.0
 QUEUE_TYPE = "quorum" if ON_RABBITMQ else "classic"  # RabbitMQ keeps a quorum queue through the loss of a node
 
 
@@ -33,6 +34,11 @@ def _tls() -> dict[str, Any] | None:
             "ca_certs": files["ca"], "certfile": files["certificate"], "keyfile": files["key"],
         }  # fmt: skip
     return None
+
+
+def _answer_in_time(connection: Any) -> None:
+    """No call to RabbitMQ waits longer than that: a blocked one would not even answer that it closes the channel."""
+    connection.transport.sock.settimeout(BROKER_ANSWERS_S)
 
 
 app = Celery("computecloud")
@@ -59,15 +65,15 @@ app.conf.update(
     # Flower asks eight things at once with two connections each, and waits for ever when the pool runs dry.
     broker_pool_limit=32 if CONF.role == "monitor" else 4,
     broker_transport_options=(
-        {"confirm_publish": True, "write_timeout": 5}
+        {"confirm_publish": True, "on_open": _answer_in_time}
         if ON_RABBITMQ
         else {
             "ack_emulation": False,  # messages are acknowledged on receipt and never trusted: no books are kept of them
-            "socket_timeout": 5,
+            "socket_timeout": 3,
             "socket_connect_timeout": 3,
             "socket_keepalive": True,
             "health_check_interval": 15,
-            "retry_on_timeout": True,
+            "retry_on_timeout": False,  # a caller of a silent Redis waits once; the bell tries again by itself
         }
     ),
     task_default_queue="control",

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from computecloud.core.command import start_detached
+from computecloud.core.command import run, start_detached
 from deploy import pids
 from deploy.cloud import CHECKOUT, free_port
 from deploy.progress import Failure
@@ -79,6 +79,11 @@ class Server:
                 raise Failure(f"RabbitMQ did not start:\n{(self.folder / 'out').read_text()[-2000:]}")
             time.sleep(0.1)
 
+    def control(self, *words: str) -> str:
+        """What `rabbitmqctl WORDS` says. Raises CommandFailed."""
+        command = [str(SCRIPT.with_name("rabbitmqctl")), "-n", self._node, "-q", *words]
+        return run(command, environment=self._environment()).decode()
+
     def kill(self) -> None:
         """As a crash would end it."""
         if (pid := self.pid) is not None:
@@ -97,13 +102,17 @@ class Server:
         while pids.find(self.folder, name) is None and time.monotonic() < until:
             time.sleep(0.02)
 
+    @property
+    def _node(self) -> str:
+        return f"cloud{self.port}@localhost"
+
     def _environment(self) -> dict[str, str]:
         return {
             "HOME": str(self.folder),  # of Erlang's cookie
             "RUNNING_UNDER_SYSTEMD": "true",  # the script becomes the server instead of watching over it
             "ERL_EPMD_PORT": str(self.names_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "RABBITMQ_NODENAME": f"cloud{self.port}@localhost",
+            "RABBITMQ_NODENAME": self._node,
             "RABBITMQ_DIST_PORT": str(self.nodes_port),
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
             "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),

@@ -17,8 +17,9 @@ from operations.models import Operation
 
 log = structlog.get_logger(__name__)
 QUIET_S = 1.0  # after a try that failed
+LONGEST_QUIET_S = 30.0
 SHARE = 10  # a try that hung for a second is followed by ten of quiet: nobody waits for a broker that does not answer
-CONFIRM_S = 2.0  # RabbitMQ's word that it has the message; a full one gives none
+CONFIRM_S = 1.5  # RabbitMQ's word that it has the message; a full one gives none
 
 
 class Breaker:
@@ -45,7 +46,7 @@ class Breaker:
     def failed(self, took_s: float) -> None:
         with self._lock:
             self._failed = True
-            self._quiet_until = time.monotonic() + max(QUIET_S, SHARE * took_s)
+            self._quiet_until = time.monotonic() + min(max(QUIET_S, SHARE * took_s), LONGEST_QUIET_S)
 
 
 _breaker = Breaker()

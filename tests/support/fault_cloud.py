@@ -10,7 +10,7 @@ import time
 import tomllib
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,18 +60,28 @@ class FaultCloud:
             self.token = str(answer.headers["X-Subject-Token"])
 
     def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        status, _headers, found = self.ask(method, path, body)
+        return status, found
+
+    def ask(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, Mapping[str, str], Any]:
+        """Status, headers and body, whatever the status is."""
         data = json.dumps(body).encode() if body is not None else None
         request = urllib.request.Request(self.url + path, data, method=method)
         request.add_header("X-Auth-Token", self.token)
         request.add_header("OpenStack-API-Version", "compute 2.90")
+        for name, value in (headers or {}).items():
+            request.add_header(name, value)
         if data is not None:
             request.add_header("Content-Type", "application/json")
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 text = answer.read()
-                return answer.status, json.loads(text) if text else None
+                return answer.status, answer.headers, json.loads(text) if text else None
         except urllib.error.HTTPError as refused:
-            return refused.code, json.loads(refused.read() or b"null")
+            with refused:
+                return refused.code, refused.headers, json.loads(refused.read() or b"null")
 
     def get(self, path: str) -> Any:
         status, body = self.call("GET", path)
@@ -139,6 +149,15 @@ class FaultCloud:
             [str(CHECKOUT / ".venv" / "bin" / "python"), "manage.py", *words],
             cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
+
+    def guest_files(self, guest_id: str) -> list[dict[str, Any]]:
+        """What each fake host's file of a guest says."""
+        found = []
+        for host in self.hosts():
+            path = host / "guests" / f"{guest_id}.json"
+            if path.exists():
+                found.append(json.loads(path.read_text().partition("\n")[0] or "{}"))
+        return found
 
     def guests(self) -> set[str]:
         """Ids of guests that lie on any fake host's disk."""

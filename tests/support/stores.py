@@ -10,12 +10,15 @@ import contextlib
 import os
 import signal
 import sqlite3
+import subprocess
 import time
+import tomllib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import kombu
+import redis
 
 from deploy import cloud as clouds
 from deploy import postgres, rabbitmq
@@ -42,6 +45,11 @@ class Stores(ABC):
     def books_url(self) -> str:
         """Where the database is read from outside, past any proxy."""
 
+    @property
+    @abstractmethod
+    def broker_url(self) -> str:
+        """Where bells are rung by hand, past any proxy."""
+
     @abstractmethod
     def stop_broker(self) -> None: ...
 
@@ -60,6 +68,10 @@ class Stores(ABC):
         """It takes connections and says nothing, until ``start_broker``."""
 
     @abstractmethod
+    def fill_broker(self) -> Callable[[], None]:
+        """It takes no message any more, until the answer is called."""
+
+    @abstractmethod
     def disturb_database(self, seconds: float) -> None:
         """It serves nobody who writes, for so long."""
 
@@ -75,6 +87,10 @@ class SqliteRedis(Stores):
     def books_url(self) -> str:
         return f"sqlite:///{self.cloud.state}/data/cloud.sqlite3"
 
+    @property
+    def broker_url(self) -> str:
+        return str(tomllib.loads((self.cloud.state / "etc" / "computecloud.conf").read_text())["broker_url"])
+
     def stop_broker(self) -> None:
         self._supervisor().stop(["redis"])
 
@@ -82,7 +98,13 @@ class SqliteRedis(Stores):
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.cloud.pid("redis"), signal.SIGCONT)
         self._supervisor().start_dead()
-        wait_for("Redis", lambda: self.cloud.redis("PING") == "PONG", 20)
+        wait_for("Redis", self._answers, 20)
+
+    def _answers(self) -> bool:
+        try:
+            return self.cloud.redis("PING") == "PONG"
+        except subprocess.CalledProcessError:
+            return False
 
     def kill_broker(self) -> None:
         self.cloud.kill("redis")
@@ -92,6 +114,23 @@ class SqliteRedis(Stores):
 
     def silence_broker(self) -> None:
         os.kill(self.cloud.pid("redis"), signal.SIGSTOP)
+
+    def fill_broker(self) -> Callable[[], None]:
+        """To its maxmemory, with things that nobody asked for."""
+        line = redis.Redis.from_url(self.broker_url.split("?")[0].replace("redis+socket:", "unix:"))
+        names: list[str] = []
+        for size in (2**23, 2**20, 2**16, 2**10, 2**10):  # the smaller ones into what larger requests left
+            with contextlib.suppress(redis.exceptions.OutOfMemoryError):
+                while True:
+                    line.set(f"junk{len(names)}", b"x" * size)
+                    names.append(f"junk{len(names)}")
+
+        def empty() -> None:
+            for start in range(0, len(names), 16):
+                line.delete(*names[start : start + 16])
+            line.close()
+
+        return empty
 
     def disturb_database(self, seconds: float) -> None:
         """Another program holds the write lock."""
@@ -122,6 +161,10 @@ class PostgresRabbit(Stores):
     def books_url(self) -> str:
         return self.database.url
 
+    @property
+    def broker_url(self) -> str:
+        return self.broker.url
+
     def stop_broker(self) -> None:
         self.to_broker.cut(reset=True)
 
@@ -149,6 +192,11 @@ class PostgresRabbit(Stores):
 
     def silence_broker(self) -> None:
         self.to_broker.silence()
+
+    def fill_broker(self) -> Callable[[], None]:
+        """Its memory alarm goes off: whoever publishes is held up."""
+        self.broker.control("set_vm_memory_high_watermark", "absolute", "1")
+        return lambda: self.broker.control("set_vm_memory_high_watermark", "0.4")
 
     def disturb_database(self, seconds: float) -> None:
         """Killed, and away for so long."""

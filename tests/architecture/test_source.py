@@ -161,8 +161,8 @@ def test_the_street_runs_downhill() -> None:
 
 # run once, when a process starts, before it has other threads
 CONVERT_AT_START = {
-    "computecloud/conf.py", "tasks/agent/identity.py", "hosts/drivers/fake/driver.py", "hosts/drivers/fake/faults.py",
-    "hosts/drivers/libvirt/options.py",
+    "computecloud/conf.py", "tasks/agent/identity.py", "tasks/agent/enrolment.py",
+    "hosts/drivers/fake/driver.py", "hosts/drivers/fake/faults.py", "hosts/drivers/libvirt/options.py",
 }  # fmt: skip
 CONVERT_LEARNT = {"instances/actions/create.py"}  # the module converts once at its import
 

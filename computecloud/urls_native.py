@@ -10,5 +10,6 @@ urlpatterns = [
     path("", include("operations.api.urls")),
     path("", include("hosts.api.urls")),
     path("", include("scheduling.api.urls")),
+    path("", include("instances.api.urls_native")),
     path("schema", SchemaViewSet.as_view({"get": "show"})),
 ]

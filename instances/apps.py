@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.apps import AppConfig
 
 from computecloud.http import policy
-from instances import policies_servers, policies_side
+from instances import policies_native, policies_servers, policies_side
 
 
 class InstancesConfig(AppConfig):
@@ -15,3 +15,4 @@ class InstancesConfig(AppConfig):
     def ready(self) -> None:
         policy.register(policies_side.RULES)
         policy.register(policies_servers.RULES)
+        policy.register(policies_native.RULES)

@@ -140,6 +140,16 @@ def lock(owner: str, resource: str) -> None:
         gate.update(used=F("used"))
 
 
+def suppose(project_id: str, user_id: str, more: Mapping[str, int]) -> None:
+    """Raise limits of a project and of a user in it by so much; in a transaction that the caller rolls back."""
+    limits = project_limits(project_id)
+    _store(project_id, {name: limits[name] + amount for name, amount in more.items() if limits[name] >= 0})
+    for resource, limit in _of_user(project_id, user_id).items():
+        if limit >= 0 and resource in more:
+            own = UserQuota.objects.filter(project_id=project_id, user_id=user_id, resource=gate_name(resource))
+            own.update(limit=limit + more[resource])
+
+
 def _infinite(limit: int) -> float:
     return float("inf") if limit < 0 else limit
 

@@ -44,13 +44,25 @@ def get(actor: Actor, server_id: str) -> Instance:
 
 def create(actor: Actor, wanted: CreateRequest, request_id: str) -> list[Instance]:
     """As many servers as quota allows, from ``min_count`` to ``count``. Raises OverQuota, BadReference."""
+    return _within_quota(actor, wanted, lambda some: _submit(actor, some, request_id))
+
+
+def rehearse(actor: Actor, wanted: CreateRequest) -> list[Instance]:
+    """The servers that ``create`` would write now, unwritten; in a transaction that the caller rolls back, so that the
+    very gates say what quota allows. Raises what ``create`` raises."""
+    return _within_quota(actor, wanted, lambda some: _take(actor, some))
+
+
+def _within_quota(
+    actor: Actor, wanted: CreateRequest, make: Callable[[CreateRequest], list[Instance]]
+) -> list[Instance]:
     try:
-        return _submit(actor, wanted, request_id)
+        return make(wanted)
     except OverQuota:
         count = min(wanted.count - 1, _room(actor, wanted))
         if count < wanted.min_count:
             raise
-        return _submit(actor, replace(wanted, count=count), request_id)
+        return make(replace(wanted, count=count))
 
 
 def _amounts(wanted: CreateRequest) -> dict[str, int]:
@@ -59,13 +71,25 @@ def _amounts(wanted: CreateRequest) -> dict[str, int]:
 
 
 def _submit(actor: Actor, wanted: CreateRequest, request_id: str) -> list[Instance]:
-    project_id = actor.project_id or ""
     with transaction.atomic():
-        amounts = {name: amount * wanted.count for name, amount in _amounts(wanted).items()}
-        quotas.check_user(project_id, actor.user_id, amounts)
-        if wanted.server_group_id:
-            _join(actor, wanted.server_group_id, wanted.count)
+        _admit(actor, wanted)
         return Create.submit(actor, wanted, request_id)
+
+
+def _take(actor: Actor, wanted: CreateRequest) -> list[Instance]:
+    rows = Create.rows(actor, wanted)
+    with transaction.atomic():
+        _admit(actor, wanted)
+        Create.take_quota(rows)
+    return rows
+
+
+def _admit(actor: Actor, wanted: CreateRequest) -> None:
+    """Hold the user to his own limits, and let the servers into their group. In the caller's transaction."""
+    amounts = {name: amount * wanted.count for name, amount in _amounts(wanted).items()}
+    quotas.check_user(actor.project_id or "", actor.user_id, amounts)
+    if wanted.server_group_id:
+        _join(actor, wanted.server_group_id, wanted.count)
 
 
 def _join(actor: Actor, group_id: str, count: int) -> None:

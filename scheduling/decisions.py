@@ -266,6 +266,16 @@ def _weigh(table: HostTable, request: PlacementRequest, passed: Bools, rules: Ru
     return _Weighed(rows, total, spoken)
 
 
+def equals(table: HostTable, request: PlacementRequest, rules: Rules) -> list[int]:
+    """Rows among which a draw decides the first place: all with the highest total, or the best ``subset_size``."""
+    passed = passing(table, request, rules)
+    if not passed.any():
+        return []
+    weighed = _weigh(table, request, passed, rules, [])
+    bar = np.sort(weighed.total)[-min(rules.subset_size, len(weighed.total))]
+    return [int(row) for row in weighed.rows[weighed.total >= bar]]
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Where one host stands among the ``of`` that passed. ``rank`` counts from 1; equals share it."""

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from scheduling import records
-from scheduling.decisions import ACCEPTED, Scores, Standing, accepted_by, reason_of, standing
+from scheduling.decisions import ACCEPTED, Refusal, Scores, Standing, Verdict, accepted_by, reason_of, standing
 from scheduling.filters.base import HostFilter
 from scheduling.host_names import HostNames
 from scheduling.models import Decision
@@ -127,21 +127,7 @@ class Explanation:
 
     def funnel(self) -> list[FunnelStep]:
         """The filters in their order, until nobody was left."""
-        refusals = {one.filter: one for one in self.body.refusals}
-        found, left = [], self.decision.hosts_seen
-        for name in self.filters:
-            if not left:
-                break
-            refusal = refusals.get(name)
-            if refusal is None:
-                found.append(FunnelStep(name, left, 0, left, None, []))
-                continue
-            examples = [
-                Example(self.names.of(self.table.ids[row]), self.names.told(reason)) for row, reason in refusal.examples
-            ]
-            found.append(FunnelStep(name, left, refusal.refused, refusal.left, refusal.took_us, examples))
-            left = refusal.left
-        return found
+        return _funnel(self.filters, self.body.refusals, self.table.ids, self.decision.hosts_seen, self.names)
 
     def finalists(self) -> list[Finalist]:
         chosen, alternates, scores = self.decision.chosen_host_id, set(self.body.alternates), self.body.scores
@@ -225,6 +211,29 @@ class Explanation:
         return [(self.outcome(row, int(first[row])), own) for row, own in zip(rows, cells, strict=True)]
 
 
+def funnel_of(verdict: Verdict, ids: Sequence[str], names: HostNames) -> list[FunnelStep]:
+    """The funnel of a verdict that was not stored."""
+    return _funnel([rule.name for rule in verdict.rules.filters], verdict.refusals, ids, verdict.hosts, names)
+
+
+def _funnel(
+    filters: Sequence[str], refusals: Sequence[Refusal], ids: Sequence[str], left: int, names: HostNames
+) -> list[FunnelStep]:
+    by_filter = {one.filter: one for one in refusals}
+    found = []
+    for name in filters:
+        if not left:
+            break
+        refusal = by_filter.get(name)
+        if refusal is None:
+            found.append(FunnelStep(name, left, 0, left, None, []))
+            continue
+        examples = [Example(names.of(ids[row]), names.told(reason)) for row, reason in refusal.examples]
+        found.append(FunnelStep(name, left, refusal.refused, refusal.left, refusal.took_us, examples))
+        left = refusal.left
+    return found
+
+
 def why_not(
     table: HostTable, request: PlacementRequest, rules: Rules, row: int, names: HostNames, *, is_chosen: bool = False
 ) -> WhyNot:
@@ -284,4 +293,3 @@ def _natural(text: str) -> tuple[str, int, str]:
     """host-2 before host-10."""
     stem = text.rstrip("0123456789")
     return stem, int(text[len(stem) :] or 0), text
-

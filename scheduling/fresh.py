@@ -92,6 +92,7 @@ class FreshTable:
         """Re-read everything at the next question."""
         self._read_at = self._whole_at = float("-inf")
         self._mark = 0
+        self.table.aggregates.stamp = None
 
     def age(self) -> float:
         """Seconds since the last look at the database."""

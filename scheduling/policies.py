@@ -20,4 +20,10 @@ RULES = [
     Rule("computecloud:scheduler:update", ADMIN, "Put other filters and weighers in force", (("PUT", _RULES),)),
     Rule("computecloud:scheduler:reset", ADMIN, "Put those of the settings back in force", (("DELETE", _RULES),)),
     Rule("computecloud:scheduler:revisions", ADMIN, "List who changed them", (("GET", f"{_RULES}/revisions"),)),
+    Rule(
+        "computecloud:placements:replay",
+        ADMIN,
+        "Decide stored placements again under other rules",
+        (("POST", "/api/v1/placements/replay"),),
+    ),
 ]

@@ -26,18 +26,19 @@ MOST_KEYS = 24  # of image properties and extra specs, each of which is tried
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing to change. ``what`` names it (``ram_mb``, ``availability_zone``, ``hint:query``, ...); ``needed`` null:
-    drop it. ``hosts``: how many would take the request then, with all changes that it was given with."""
+    """One thing to change. ``what`` names it (``ram_mb``, ``availability_zone``, ``hint:query``, ...). ``needed`` null:
+    drop it. ``by``: the number that is missing."""
 
     what: str
-    now: str | int | None
-    needed: str | int | None
+    now: str | None
+    needed: str | None
     text: str
+    by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """Changes that together are enough."""
+    """Changes that together are enough. ``hosts``: how many would take the request then."""
 
     changes: list[Change]
     hosts: int
@@ -130,7 +131,8 @@ def _verified(table: HostTable, request: PlacementRequest, rules: Rules, room: d
 def amount_change(name: str, now: int, needed: int) -> Change:
     """Less of a resource class, in the words of a flavor."""
     what, word, unit = WORDS.get(name, (f"resources:{name}", name, ""))
-    return Change(what, now, needed, f"{needed}{unit} of {word} or less ({now - needed}{unit} less)")
+    text = f"{needed}{unit} of {word} or less ({now - needed}{unit} less)"
+    return Change(what, str(now), str(needed), text, now - needed)
 
 
 # --- what may be dropped
@@ -145,12 +147,10 @@ def _ways(table: HostTable, request: PlacementRequest, rules: Rules) -> Iterator
         better.up[:] = better.enabled[:] = True
         gone = len(table) - int(np.count_nonzero(table.up & table.enabled))
         text = f"one of the {gone} hosts that are down or disabled back in service"
-        yield _Way(Change("hosts", len(table) - gone, None, text), request, better)
+        yield _Way(Change("hosts", str(len(table) - gone), str(len(table) - gone + 1), text, 1), request, better)
 
 
-def _places(
-    table: HostTable, request: PlacementRequest, rules: Rules
-) -> Iterator[tuple[Change, PlacementRequest]]:
+def _places(table: HostTable, request: PlacementRequest, rules: Rules) -> Iterator[tuple[Change, PlacementRequest]]:
     """Zone, forced host, group."""
     if request.availability_zone:
         anywhere = replace(request, availability_zone=None)
@@ -158,8 +158,9 @@ def _places(
         text = f"another zone than {request.availability_zone}" + (f": {', '.join(zones[:5])}" if zones else "")
         yield Change("availability_zone", request.availability_zone, zones[0] if zones else None, text), anywhere
     if request.forced_host:
-        yield Change("host", request.forced_host, None, "another host than the one asked for"), replace(
-            request, forced_host=None
+        yield (
+            Change("host", request.forced_host, None, "another host than the one asked for"),
+            replace(request, forced_host=None),
         )
     if request.group:
         text = f"no server group with the policy {request.group.policy}"
@@ -173,7 +174,7 @@ def _wider_group(request: PlacementRequest) -> tuple[Change, PlacementRequest]:
     assert group is not None  # the caller looked
     wider = replace(group, max_per_host=group.max_per_host + 1)
     text = f"max_server_per_host {wider.max_per_host} of the server group"
-    change = Change("max_server_per_host", group.max_per_host, wider.max_per_host, text)
+    change = Change("max_server_per_host", str(group.max_per_host), str(wider.max_per_host), text, 1)
     return change, replace(request, group=wider)
 
 

@@ -33,10 +33,16 @@ def members_of(requests: Iterable[PlacementRequest]) -> Members:
     return groups.members_of(ids) if ids else {}
 
 
+def with_members(request: PlacementRequest, members: Mapping[str, int]) -> PlacementRequest:
+    """The request with who of its group is where."""
+    assert request.group is not None  # the caller looked
+    return replace(request, group=replace(request.group, members=dict(members)))
+
+
 def next_turn(table: HostTable, request: PlacementRequest, members: Members, rules: Rules, seed: int) -> Turn:
     """Decide. Nothing is counted yet."""
     if request.group:
-        request = replace(request, group=replace(request.group, members=dict(members[request.group.id])))
+        request = with_members(request, members[request.group.id])
     verdict = decide(table, request, rules, seed)
     hosts = [Chosen(table.ids[row], table.names[row], table.zones[row]) for row in verdict.candidates]
     return Turn(verdict, hosts, [numa.resources_on(table, row, request) for row in verdict.candidates])
@@ -50,9 +56,7 @@ def count(turn: Turn, table: HostTable, members: Members) -> None:
             members[group.id][turn.hosts[0].id] += 1
 
 
-def rehearse(
-    table: HostTable, requests: Sequence[PlacementRequest], rules: Rules, seeds: Sequence[int]
-) -> list[Turn]:
+def rehearse(table: HostTable, requests: Sequence[PlacementRequest], rules: Rules, seeds: Sequence[int]) -> list[Turn]:
     """All of them in turn, counted on the given table: hand over a twin."""
     members = members_of(requests)
     turns = []

@@ -88,10 +88,10 @@ class Create(Action):
     @classmethod
     def submit(cls, actor: Actor, wanted: CreateRequest, request_id: str = "") -> list[Instance]:
         """Accept one server or many, all within quota or none. Raises OverQuota."""
-        rows = [cls._row(actor, wanted, number) for number in range(wanted.count)]
+        rows = cls.rows(actor, wanted)
         reservation = f"r-{new_uuid()[:8]}"
         with transaction.atomic():
-            QuotaGate.add(rows[0].project_id, {name: n * wanted.count for name, n in rows[0].quota().items()})
+            cls.take_quota(rows)
             first: Operation | None = None
             for row in rows:
                 row.reservation_id = reservation
@@ -101,6 +101,23 @@ class Create(Action):
                 accepted = cls._accept(actor, row, wanted, request_id, first)
                 first = first or accepted
         return rows
+
+    @classmethod
+    def rows(cls, actor: Actor, wanted: CreateRequest) -> list[Instance]:
+        """The servers as they will be written."""
+        return [cls._row(actor, wanted, number) for number in range(wanted.count)]
+
+    @staticmethod
+    def take_quota(rows: Sequence[Instance]) -> None:
+        """Count equal servers against their project, in the caller's transaction. Raises OverQuota."""
+        QuotaGate.add(rows[0].project_id, {name: n * len(rows) for name, n in rows[0].quota().items()})
+
+    @staticmethod
+    def args(wanted: CreateRequest) -> dict[str, Any]:
+        """One-shot wishes, which live in the operation."""
+        args: dict[str, Any] = {"members": wanted.count} if wanted.count > 1 else {}
+        host = wanted.forced_host or wanted.forced_node
+        return args | ({"forced_host": host} if host else {})
 
     @classmethod
     def _row(cls, actor: Actor, wanted: CreateRequest, number: int) -> Instance:
@@ -149,9 +166,6 @@ class Create(Action):
         cls, actor: Actor, row: Instance, wanted: CreateRequest, request_id: str, first: Operation | None
     ) -> Operation:
         """``first``: the operation of the request's first server. Its bell is heard for all members, its children."""
-        args: dict[str, Any] = {"members": wanted.count} if wanted.count > 1 else {}
-        if wanted.forced_host or wanted.forced_node:
-            args["forced_host"] = wanted.forced_host or wanted.forced_node
         secret = sealed.seal({"admin_password": wanted.admin_password}) if wanted.admin_password else None
         return engine.accept(
             actor=actor,
@@ -161,7 +175,7 @@ class Create(Action):
             project_id=row.project_id,
             verb=cls.verb,
             id=row.open_operation,
-            args=args,
+            args=cls.args(wanted),
             sealed=secret,
             parent=first,
             ring=first is None,
@@ -177,12 +191,12 @@ class Create(Action):
             return False
         changes: dict[str, Any] = {"host_id": host.id, "owner_epoch": epoch, "availability_zone": host.zone}
         if instance.network_wishes:
-            changes["network_info"] = msgspec.to_builtins(cls._ports(instance, host))
+            changes["network_info"] = msgspec.to_builtins(cls.ports(instance, host))
         guards = {"id": instance.id, "deleted_at": None, "open_operation": operation.id}
         return bool(sql.change(Instance, guards, instance.cache_for(operation, **changes)))
 
     @staticmethod
-    def _ports(instance: Instance, host: Chosen) -> list[networks.PortInfo]:
+    def ports(instance: Instance, host: Chosen) -> list[networks.PortInfo]:
         """The server's ports on this host; those of an earlier try move along (R05)."""
         if instance.network_info:
             return networks.move(instance.id, host.id, host.name)

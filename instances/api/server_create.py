@@ -9,7 +9,7 @@ import base64
 import binascii
 import secrets
 import string
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from ipaddress import IPv6Address
 from typing import Any
 
@@ -45,14 +45,22 @@ def password() -> str:
     return "".join(secrets.choice(PASSWORD_LETTERS) for _ in range(12))
 
 
-def to_request(body: Mapping[str, Any], version: Version, actor: Actor) -> CreateRequest:
-    """A valid body as a request. Raises Invalid, Forbidden, OverQuota, Conflict in Nova's words."""
+def to_request(
+    body: Mapping[str, Any],
+    version: Version,
+    actor: Actor,
+    flavor_as: Callable[[FlavorSnapshot], FlavorSnapshot] = lambda flavor: flavor,
+) -> CreateRequest:
+    """A valid body as a request. Raises Invalid, Forbidden, OverQuota, Conflict in Nova's words.
+
+    ``flavor_as``: what to take the flavor for, in a what-if.
+    """
     if actor.project_id is None:
         raise Forbidden("A server needs a project: the token has none.")
     server: Mapping[str, Any] = body["server"]
     _refuse_what_is_not_offered(server)
     least, most = _counts(server)
-    flavor = flavor_snapshots.get(actor, str(server["flavorRef"]).rstrip("/").rpartition("/")[2])
+    flavor = flavor_as(flavor_snapshots.get(actor, str(server["flavorRef"]).rstrip("/").rpartition("/")[2]))
     image = _image(actor, server)
     _check_fit(actor, flavor, image)
     wishes.read(flavor.vcpus, flavor.ram_mb, flavor.disk_gb, flavor.extra_specs, image.properties if image else None)
@@ -138,8 +146,7 @@ def _check_fit(actor: Actor, flavor: FlavorSnapshot, image: Image | None) -> Non
     if disk < max(image.size or 0, image.virtual_size or 0):
         size = max(image.size or 0, image.virtual_size or 0)
         raise Invalid(
-            "Flavor's disk is too small for requested image. "
-            f"Flavor disk is {disk} bytes, image is {size} bytes."
+            f"Flavor's disk is too small for requested image. Flavor disk is {disk} bytes, image is {size} bytes."
         )
     if flavor.disk_gb < image.min_disk_gb:
         raise Invalid(
@@ -262,8 +269,7 @@ def _wish(network: Mapping[str, Any], count: int) -> NetworkWish:
     port, address = network.get("port"), network.get("fixed_ip")
     if port and address:
         raise Invalid(
-            f"Specified Fixed IP '{address}' cannot be used with port '{port}': "
-            "the two cannot be specified together."
+            f"Specified Fixed IP '{address}' cannot be used with port '{port}': the two cannot be specified together."
         )
     if port:
         if count > 1:

@@ -9,9 +9,9 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
 from computecloud.conf import conf
+from hosts import capacity
 from hosts.drivers.specs import HostInventory
 from hosts.models import Agent, Host, Inventory
-from hosts.models.inventory import NextChange
 from hosts.offers import Offer, offers_of
 from operations.models import Operation
 from operations.models.operation import State, host_queue, later
@@ -75,15 +75,7 @@ def _update_inventory(host_id: str, found: HostInventory) -> None:
     known = {offer.resource_class for offer in offers}
     gone = Inventory.objects.filter(host_id=host_id, total__gt=0).exclude(resource_class__in=known)
     offers += [Offer(name, 0) for name in gone.values_list("resource_class", flat=True)]
-    for offer in offers:
-        capacity = Inventory.capacity_of(offer.total, offer.reserved, offer.ratio)
-        total, reserved, ratio, name = offer.total, offer.reserved, offer.ratio, offer.resource_class
-        facts = {"total": total, "reserved": reserved, "ratio": ratio, "capacity": capacity}
-        rows = Inventory.objects.filter(host_id=host_id, resource_class=name)
-        if rows.filter(total=total, reserved=reserved, ratio=ratio).exists():
-            continue
-        if not rows.update(generation=F("generation") + 1, change=NextChange(), **facts):
-            Inventory.objects.create(host_id=host_id, resource_class=name, change=NextChange(), **facts)
+    capacity.write(host_id, offers)
 
 
 def beat(agent_id: str, asked: wire.Beat) -> wire.BeatAnswer:

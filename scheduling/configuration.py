@@ -6,9 +6,9 @@ Every process looks once a second whether there is a newer revision, so a change
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from django.db import IntegrityError, transaction
@@ -26,6 +26,7 @@ from scheduling.weighers.registry import IN_TREE as WEIGHERS
 log = structlog.get_logger(__name__)
 FRESH_S = 1.0
 LARGEST = 1e12
+R = TypeVar("R")
 
 
 class UnknownRule(Invalid):
@@ -95,16 +96,37 @@ def _imported(path: str) -> object:
 
 
 def build(revision: int, filters: Sequence[str] | None, weighers: Mapping[str, float] | None) -> Rules:
-    """Rules from names; None: what the settings say. Raises UnknownRule, BadMultiplier."""
-    names = conf().scheduler_filters if filters is None else filters
+    """Rules from names; None: what the settings say, where a wrong name is logged and passed over.
+
+    Raises UnknownRule, BadMultiplier.
+    """
     weights = conf().scheduler_weighers if weighers is None else weighers
+    problems: list[str] = []
+    found: Iterator[HostFilter | None] = (_known(find_filter, name, problems) for name in conf().scheduler_filters)
+    if filters is not None:
+        found = (find_filter(name) for name in filters)
+    weighing = [
+        (_known(find_weigher, name, problems) if weighers is None else find_weigher(name), _checked(name, weight))
+        for name, weight in weights.items()
+    ]
     return Rules(
-        tuple(find_filter(name) for name in names),
-        tuple((find_weigher(name), _checked(name, weight)) for name, weight in weights.items()),
+        tuple(rule for rule in found if rule),
+        tuple((weigher, weight) for weigher, weight in weighing if weigher),
         conf().scheduler_host_subset_size,
         revision,
         is_default=filters is None and weighers is None,
+        problems=tuple(problems),
     )
+
+
+def _known(find: Callable[[str], R], name: str, problems: list[str]) -> R | None:
+    """What the settings name, or None and a word about it: a slip there must not stop placement."""
+    try:
+        return find(name)
+    except UnknownRule as problem:
+        log.error("the settings name a rule that is none", problem=str(problem))
+        problems.append(str(problem))
+        return None
 
 
 def _checked(name: str, weight: Any) -> float:

@@ -16,7 +16,8 @@ import numpy as np
 from django.db import connection
 
 from hosts.models import Host, Inventory
-from scheduling.columns import activity
+from scheduling import configuration
+from scheduling.columns import IMAGE_PROPERTIES, activity, sources
 from scheduling.columns.aggregates import Aggregates
 from scheduling.columns.facts import COLUMNS, facts_of
 from scheduling.table import Bools, Floats, HostFacts, HostTable
@@ -25,6 +26,7 @@ STALE_S = 1.0  # nobody decides on an older table
 LEASE_AHEAD_S = 20.0  # a lease that runs out within this time is read again
 MANY = 500  # so many ids fit well into one statement
 OVERLAP_S = 5.0  # a change of a host may commit this long after the time it wrote
+IMAGES_S = 5.0  # properties of the servers' images are read anew so often, while a weigher reads them
 WHOLE_S = 600.0  # hosts are read whole so often, in the background: whatever took longer than OVERLAP_S is found then
 
 SPELLING = {
@@ -81,7 +83,7 @@ class FreshTable:
         self._forced_down: set[str] = set()
         self._clock = 0.0  # the database's, at the last look
         self._mark = 0  # inventories with this change number or a higher one are news
-        self._read_at = self._whole_at = float("-inf")
+        self._read_at = self._whole_at = self._images_at = float("-inf")
 
     def get(self) -> HostTable:
         if self.age() > STALE_S:
@@ -90,7 +92,7 @@ class FreshTable:
 
     def forget(self) -> None:
         """Re-read everything at the next question."""
-        self._read_at = self._whole_at = float("-inf")
+        self._read_at = self._whole_at = self._images_at = float("-inf")
         self._mark = 0
         self.table.aggregates.stamp = None
 
@@ -189,9 +191,18 @@ class FreshTable:
                 self.table.apply(*row)
         return max((row[-1] for row in rows), default=0)
 
+    def _take_image_properties(self, aggregates: Aggregates) -> None:
+        """Of all servers, and only while a weigher reads them: every few seconds will do."""
+        now = time.monotonic()
+        if now - self._images_at < IMAGES_S or not configuration.in_force().reads(IMAGE_PROPERTIES, aggregates.keys):
+            return
+        self._images_at = now
+        self.table.image_properties = sources.image_properties()
+
     def _take_counts(self) -> None:
         aggregates = Aggregates.load(self.table.row_of, self.table.aggregates)
         counts = activity.io_ops()
+        self._take_image_properties(aggregates)
         with self.lock:
             self.table.set_aggregates(aggregates)
             self.table.set_counts(self.table.io_ops, counts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -17,7 +18,8 @@ from scheduling.weighers.base import HostWeigher
 class Rules:
     """``subset_size``: the winner is drawn among so many of the best hosts; 1 takes the best one.
 
-    ``revision`` 0: never changed at run time; ``is_default``: as the settings say.
+    ``revision`` 0: never changed at run time; ``is_default``: as the settings say. ``problems``: names in the settings
+    that are none, passed over.
     """
 
     filters: tuple[HostFilter, ...]
@@ -25,12 +27,14 @@ class Rules:
     subset_size: int = 1
     revision: int = 0
     is_default: bool = True
+    problems: tuple[str, ...] = ()
 
-    @property
-    def needs(self) -> frozenset[str]:
-        """Columns that somebody of these reads."""
-        weighing = (weigher.needs for weigher, _weight in self.weighers)
-        return frozenset().union(*(rule.needs for rule in self.filters), *weighing)
+    def reads(self, column: str, aggregate_keys: Collection[str] = ()) -> bool:
+        """Whether a filter, or a weigher that is not multiplied by 0, reads a column of ``scheduling.columns``."""
+        return any(column in rule.needs for rule in self.filters) or any(
+            column in weigher.needs and (weight != 0 or weigher.multiplier_key in aggregate_keys)
+            for weigher, weight in self.weighers
+        )
 
     @cached_property
     def described(self) -> bytes:

@@ -8,12 +8,14 @@ from typing import Any
 
 import msgspec
 from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
 from computecloud.core.actor import Actor
 from computecloud.core.ids import new_uuid
 from hosts.drivers.base import Driver
 from hosts.drivers.specs import Step
+from hosts.models import Host
 from instances.actions.base import Action, Order, Report
 from instances.models import Instance, InstanceTag
 from instances.states import VmState
@@ -232,12 +234,14 @@ class Create(Action):
     def on_success(cls, operation: Operation, instance: Instance) -> dict[str, Any]:
         if instance.network_wishes:
             networks.plugged(instance.id)
+        Host.objects.filter(id=operation.host_id, failed_builds__gt=0).update(failed_builds=0, changed_at=Now())
         return {"launched_at": Now(), "fault_code": None}
 
     @classmethod
     def fail(cls, operation: Operation, instance: Instance, report: Report) -> None:
         """Give back what this host held and let the scheduler try the next one, a few times."""
         tried = [*operation.args.get("tried", []), operation.host_id]
+        Host.objects.filter(id=operation.host_id).update(failed_builds=F("failed_builds") + 1, changed_at=Now())
         cls.let_go(instance)
         networks.unplugged(instance.id)
         if len(tried) >= MOST_HOSTS:

@@ -57,6 +57,7 @@ class RulesSerializer(serializers.Serializer[Any]):
 
     revision = serializers.IntegerField()
     is_default = serializers.BooleanField(help_text="As the settings say.")
+    problems = serializers.ListField(child=serializers.CharField(), help_text="Wrong names in the settings.")
     filters = FilterSerializer(many=True)
     weighers = WeigherSerializer(many=True)
 
@@ -136,6 +137,7 @@ def shown(rules: Rules) -> dict[str, Any]:
     return {
         "revision": rules.revision,
         "is_default": rules.is_default,
+        "problems": list(rules.problems),
         "filters": [
             {"name": name, "position": positions.get(name), "description": first_line(kind)}
             for name, kind in ordered(configuration.known_filters(), positions)

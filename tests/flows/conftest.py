@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from instances.actions.create import Create, CreateRequest, FlavorSnapshot
 from instances.models import Instance
+from operations.models import QuotaGate
 from tests.support import auth
 from tests.support.stage import Stage
 
@@ -24,8 +26,14 @@ class Member:
 
     actor = auth.actor("member-a")
 
+    def has_no_limits(self) -> None:
+        for resource in ("instances", "cores", "ram_mb"):
+            gate = {"project_id": self.actor.project_id, "resource": resource}
+            QuotaGate.objects.update_or_create(**gate, defaults={"limit": -1})
+
     def creates(self, name: str = "one", count: int = 1, **wishes: object) -> list[Instance]:
-        wanted = CreateRequest(name=name, flavor=wishes.pop("flavor", FLAVOR), image=None, count=count, **wishes)  # type: ignore[arg-type]
+        known: dict[str, Any] = {"name": name, "flavor": FLAVOR, "image": None, "count": count}
+        wanted = CreateRequest(**(known | wishes))
         return Create.submit(self.actor, wanted, "req-1")
 
 

@@ -7,6 +7,7 @@ import pkgutil
 import re
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -165,6 +166,12 @@ def test_columns_and_plain_meanings_agree(hosts: list[dict[str, Any]], request: 
         for row in range(len(table)):
             if not found[row]:
                 assert rule.reason(table, request, row) not in ("", "accepted"), name
+
+
+def test_the_reference_tells_each_rule_as_it_is() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "scheduler.md").read_text()
+    for name, kind in {**IN_TREE, **WEIGHERS}.items():
+        assert f"| {name} | " in page and " ".join(str(kind.__doc__).split()) in page, name
 
 
 def assert_owner_may_read(text: str, request: PlacementRequest) -> None:

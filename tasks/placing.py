@@ -11,19 +11,24 @@ from functools import partial
 
 from django.db import transaction
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from computecloud.conf import conf
+from computecloud.core.clock import utcnow
 from computecloud.core.errors import CloudError
+from hosts.models import Host
 from instances.actions.create import Create
 from instances.models import Instance
 from instances.placement import to_request
 from operations import sql
 from operations.models import Operation
-from operations.models.operation import CONTROL, State
+from operations.models.operation import CONTROL, State, later
 from scheduling import records, service
 from scheduling.service import Job
 
 MOST_AT_ONCE = 32
+RETURN_S = 60.0  # a host that leaves for a restart is waited for so long
+LOOK_AGAIN_S = 1.0
 PILED_UP_S = 0.25  # an operation that waited so long is not alone
 HELD = sql.seconds(-2.0)
 # Who marks an operation takes it along in its pass; another scheduler leaves it alone for a while.
@@ -101,11 +106,21 @@ def _placed(waiting: Waiting) -> object:
 def _settle(waiting: Waiting, answer: object) -> None:
     """Nothing more to do for a placed server; the others end with a fault that names the rule."""
     operation, instance = waiting
-    if isinstance(answer, service.NoValidHost):
+    if isinstance(answer, service.NoValidHost) and not _postponed([operation]):
         before = operation.args.get("last_fault")
         refuse(operation, instance, f"{answer} The last host said: {before}" if before else str(answer))
     elif isinstance(answer, CloudError):  # the address or port was taken between request and placement
         refuse(operation, instance, str(answer), answer.status)
+
+
+def _postponed(operations: Sequence[Operation]) -> bool:
+    """A host that is only being restarted may be the one: look again when it is back, for a minute at most."""
+    leaving = Host.objects.alive().filter(is_draining=True, is_disabled=False, lease_expires_at__gt=Now())
+    if (utcnow() - operations[0].created_at).total_seconds() > RETURN_S or not leaving.exists():
+        return False
+    waiting = Operation.objects.filter(id__in=[one.id for one in operations], state=State.PENDING, queue=CONTROL)
+    waiting.update(not_before=later(LOOK_AGAIN_S), updated_at=Now(), rung_at=None)
+    return True
 
 
 def refuse(operation: Operation, instance: Instance, fault: str, code: int = 500) -> None:
@@ -132,6 +147,8 @@ def _place_members(operation: Operation) -> bool:
     except service.NoLongerWanted:  # one was deleted meanwhile, or another scheduler was quicker: the next bell knows
         return False
     except (service.NoValidHost, CloudError) as problem:
+        if isinstance(problem, service.NoValidHost) and _postponed([one for one, _instance in members]):
+            return False
         code = problem.status if isinstance(problem, CloudError) else 500
         with transaction.atomic():
             for one, instance in members:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.db.models.functions import Now
 
 from computecloud.core import failpoints
 from hosts.models import Host
@@ -172,3 +175,29 @@ def test_what_was_heard_is_written_down(stage: Stage) -> None:
     control.canary("control")
     control.canary("control")
     assert Consumer.objects.get().queue == "control"
+
+
+def test_a_server_waits_for_hosts_that_are_only_being_restarted(stage: Stage, member: Member) -> None:
+    beats = [wire.HostBeat(host.id) for host in stage.hosts]
+    presence.beat(stage.agent.id, wire.Beat(stage.nonce, beats, is_leaving=True))
+    service.TABLE.forget()
+    [server] = member.creates()
+    stage.ring(Operation.objects.get())
+    assert Operation.objects.get().not_before is not None, "it is not refused"
+
+    stage.start_agent()
+    Operation.objects.update(not_before=None)
+    stage.settle()
+    server.refresh_from_db()
+    assert server.status == "ACTIVE"
+
+
+def test_it_does_not_wait_for_ever(stage: Stage, member: Member) -> None:
+    beats = [wire.HostBeat(host.id) for host in stage.hosts]
+    presence.beat(stage.agent.id, wire.Beat(stage.nonce, beats, is_leaving=True))
+    service.TABLE.forget()
+    [server] = member.creates()
+    Operation.objects.update(created_at=Now() - timedelta(minutes=2))
+    stage.settle()
+    server.refresh_from_db()
+    assert server.status == "ERROR"

@@ -9,7 +9,21 @@ from functools import partial
 from pathlib import Path
 
 from computecloud.core.command import CommandFailed, ProgramMissing
-from deploy import audit, cloud, doctor, down, environment, logs, quality, status, up
+from deploy import (
+    audit,
+    backup,
+    cloud,
+    doctor,
+    down,
+    environment,
+    logs,
+    oddities,
+    quality,
+    restart,
+    restore,
+    status,
+    up,
+)
 from deploy.hosts import BadHosts
 from deploy.progress import Failure
 
@@ -87,6 +101,28 @@ def parser() -> argparse.ArgumentParser:
 
     one = verb("doctor", "say what is wrong on this machine and how to mend it", doctor.run)
     _state(one)
+    one.add_argument("--json", action="store_true", help="for programs: a list of code, level, subject, text, remedy")
+
+    one = verb("restart", "start processes anew, one after the other", restart.run)
+    _state(one)
+    one.add_argument("names", nargs="*", metavar="NAME", help="such as api, control, compute@compute1 (default: all)")
+
+    one = verb("backup", "write database, secrets, identities and images into one private file", backup.run)
+    _state(one)
+    one.add_argument("file", metavar="FILE")
+
+    one = verb("restore", "bring a backup back into an empty cloud, in restore mode", restore.run)
+    _state(one)
+    one.add_argument("file", metavar="FILE")
+    one.add_argument("--database", metavar="URL", help="another, empty PostgreSQL database than the backup's")
+
+    one = verb("restored", "end restore mode: the work goes on", restore.end)
+    _state(one)
+    one.add_argument("--force", action="store_true", help="although a host has not reported or a guest is unexplained")
+
+    one = verb("oddities", "guests and disks that hosts report and no server explains", oddities.run)
+    _state(one)
+    one.add_argument("--remove", metavar="GUEST", help="have its host remove an unknown guest, for good")
 
     one = verb("audit", "compare the books: servers, claims, quotas, operations, ports", audit.run)
     _state(one)

@@ -32,6 +32,7 @@ class Wish:
     public_url: str = ""  # empty: made from listen and port
     admin_networks: list[str] = field(default_factory=lambda: ["127.0.0.0/8", "::1/128"])
     database_url: str = ""  # empty: SQLite in the state folder
+    restoring: bool = False  # between `restore` and `restored`
     broker_url: str = ""  # empty: a Redis of its own
     broker_management_url: str = ""  # RabbitMQ's HTTP API, where hosts' users are made
     conductor_port: int = 0  # ports for simulated hosts, chosen at the first `up`; real hosts have an own network

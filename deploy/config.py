@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from computecloud.conf import Conf
 from deploy import broker
 from deploy.cloud import Cloud, bracketed
 from deploy.credentials import Secrets
 from deploy.files import toml_text, write_private
+from deploy.progress import Failure
 from tasks.agent.enrolment import Room, broker_url
 
 CONDUCTOR_PORT = 8776
+NOT_FOR_AGENTS = frozenset({"secret_key", "previous_secret_keys", "database_url"})
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,19 @@ class Agent:
     def uuids(self) -> list[str]:
         """The hosts it stands for, from their identity files."""
         return [str(tomllib.loads(path.read_text())["uuid"]) for path in self.identities]
+
+
+def of_the_site(cloud: Cloud) -> dict[str, Any]:
+    """Settings that this site wants otherwise: ``settings.toml`` beside ``cloud.toml``. Raises Failure."""
+    path = cloud.state / "settings.toml"
+    if not path.exists():
+        return {}
+    try:
+        values = tomllib.loads(path.read_text())
+        msgspec.convert(values, Conf)
+    except ValueError as problem:  # TOML's and msgspec's errors are ValueErrors
+        raise Failure(f"{path}: {problem}") from problem
+    return values
 
 
 def agent_file(cloud: Cloud, agent: Agent) -> Path:
@@ -85,8 +103,9 @@ def write_cloud(cloud: Cloud, secrets: Secrets, network_address: str | None) -> 
         "broker_users": broker.users(cloud),
         "broker_management_url": cloud.wish.broker_management_url,
         "image_bytes_by_front": True,
+        **({"restoring": True} if cloud.wish.restoring else {}),
     }
-    write_private(cloud.config_file, toml_text(values))
+    write_private(cloud.config_file, toml_text(of_the_site(cloud) | values))
 
 
 def write_agent(cloud: Cloud, agent: Agent) -> None:
@@ -107,4 +126,5 @@ def write_agent(cloud: Cloud, agent: Agent) -> None:
         "certificate_file": str(room.certificate),
         "key_file": str(room.key),
     }
-    write_private(agent_file(cloud, agent), toml_text(values))
+    shared = {name: value for name, value in of_the_site(cloud).items() if name not in NOT_FOR_AGENTS}
+    write_private(agent_file(cloud, agent), toml_text(shared | values))

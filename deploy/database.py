@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+
+import psycopg
 
 from deploy.cloud import Cloud
 from deploy.credentials import Secrets
@@ -11,13 +15,27 @@ from deploy.files import write_private
 from deploy.management import data_fingerprint, manage
 from deploy.progress import Progress
 
+APPLIED = "SELECT app, name FROM django_migrations ORDER BY app, name"
+
 
 def _stamp_file(cloud: Cloud) -> Path:
     return cloud.data / ".prepared"
 
 
 def _stamp(cloud: Cloud) -> str:
-    return f"{cloud.database_url}\nfake: {bool(cloud.wish.fake)}\n{data_fingerprint()}"
+    return f"{cloud.database_url}\nfake: {bool(cloud.wish.fake)}\n{_applied(cloud)}\n{data_fingerprint()}"
+
+
+def _applied(cloud: Cloud) -> str:
+    """The database's own record of migrations: another one means another database, or a hand that undid some."""
+    try:
+        if cloud.wish.database_url:
+            with psycopg.connect(cloud.wish.database_url, connect_timeout=10) as line:
+                return str(line.execute(APPLIED).fetchall())
+        with closing(sqlite3.connect(f"file:{cloud.data}/cloud.sqlite3?mode=ro", uri=True)) as line:
+            return str(line.execute(APPLIED).fetchall())
+    except (psycopg.Error, sqlite3.Error) as problem:
+        return f"not known: {problem}"
 
 
 def is_prepared(cloud: Cloud) -> bool:

@@ -34,8 +34,8 @@ UNAVAILABLE = "The service is starting or overloaded; try again in a few seconds
 def write_config(cloud: Cloud, *, has_console: bool) -> None:
     """``<state>/etc/nginx.conf``, and the headers that several locations share."""
     write_private(cloud.static / MARK, mark(cloud))
-    write_private(cloud.etc / "headers.conf", _headers())
-    write_private(cloud.etc / "nginx.conf", _main(cloud, has_console))
+    write_private(cloud.etc / "headers.conf", headers())
+    write_private(cloud.etc / "nginx.conf", text(cloud, has_console=has_console))
 
 
 def mark(cloud: Cloud) -> str:
@@ -43,7 +43,7 @@ def mark(cloud: Cloud) -> str:
     return hashlib.sha256(f"{cloud.state}\n{cloud.state.stat().st_ino}".encode()).hexdigest()
 
 
-def _headers() -> str:
+def headers() -> str:
     """Headers of any request that is passed on: who really asks, and no forged identity."""
     lines = [
         "proxy_set_header Host $http_host;",
@@ -98,7 +98,8 @@ def _long_lived(shared: str) -> str:
 """
 
 
-def _main(cloud: Cloud, has_console: bool) -> str:
+def text(cloud: Cloud, *, has_console: bool) -> str:
+    """The whole nginx.conf."""
     user = "user root;" if os.geteuid() == 0 else ""
     shared = f"include {cloud.etc}/headers.conf;"
     listen = f"[{cloud.wish.listen}]" if ":" in cloud.wish.listen else cloud.wish.listen

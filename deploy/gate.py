@@ -30,10 +30,11 @@ def tls_lines(cloud: Cloud) -> str:
 def write_config(cloud: Cloud, addresses: Sequence[str], port: int) -> None:
     """``<state>/etc/gate.conf``, which the front's nginx includes. Without TLS there is no gate."""
     if cloud.wish.tls:
-        write_private(cloud.etc / FILE, _server(cloud, addresses, port))
+        write_private(cloud.etc / FILE, text(cloud, addresses, port))
 
 
-def _server(cloud: Cloud, addresses: Sequence[str], port: int) -> str:
+def text(cloud: Cloud, addresses: Sequence[str], port: int) -> str:
+    """The gate as a server of nginx, with its upstream."""
     listen = "\n".join(f"        listen {bracketed(address)}:{port} ssl backlog=1024;" for address in addresses)
     return f"""\
     upstream conductor {{ server unix:{cloud.run}/conductor.sock; keepalive 32; keepalive_requests 100000; }}

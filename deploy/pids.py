@@ -7,6 +7,7 @@ import select
 import signal
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,11 +52,18 @@ def holders(path: Path) -> list[int]:
     ]
 
 
+def open_files(process: Path) -> list[str]:
+    """What the process of a folder in /proc has open; empty when it is gone or not ours to see."""
+    found: list[str] = []
+    with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+        for handle in (process / "fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile, such as the one that reads this folder
+                found.append(str(handle.readlink()))
+    return found
+
+
 def _holds(process: Path, path: Path) -> bool:
-    try:
-        return any(handle.readlink() == path for handle in (process / "fd").iterdir())
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
-        return False
+    return str(path) in open_files(process)
 
 
 def forget_before_boot(run: Path) -> None:

@@ -57,10 +57,15 @@ def _python_environment(config: Path, *more: Path) -> dict[str, str]:
     }
 
 
-def _granian(target: str, interface: str, threads: int, *listen: str) -> list[str]:
+def ready_file(cloud: Cloud, name: str) -> Path:
+    """Has the id of the process that last began to serve under this name."""
+    return cloud.run / f"{name}.ready"
+
+
+def _granian(cloud: Cloud, name: str, target: str, interface: str, threads: int, *listen: str) -> list[str]:
     return [
         str(BIN / "python"), "-m", "deploy.serve", target, "--interface", interface,
-        "--threads", str(threads), *listen,
+        "--threads", str(threads), "--ready", str(ready_file(cloud, name)), *listen,
     ]  # fmt: skip
 
 
@@ -108,7 +113,8 @@ def console(cloud: Cloud, environment: dict[str, str]) -> list[Process]:
     if not has_console():
         return []
     listen = ["--socket", f"{cloud.run}/console.sock"]
-    return [Process("console", _granian("computecloud.asgi:application", "asgi", 1, *listen), environment, order=50)]
+    command = _granian(cloud, "console", "computecloud.asgi:application", "asgi", 1, *listen)
+    return [Process("console", command, environment, order=50)]
 
 
 def services(cloud: Cloud, network_address: str | None) -> list[Process]:
@@ -122,13 +128,14 @@ def services(cloud: Cloud, network_address: str | None) -> list[Process]:
         *([] if cloud.wish.broker_url else [redis(cloud)]),
         Process(
             "api",
-            _granian("computecloud.wsgi:application", "wsgi", 4, "--socket", f"{cloud.run}/api.sock"),
+            _granian(cloud, "api", "computecloud.wsgi:application", "wsgi", 4, "--socket", f"{cloud.run}/api.sock"),
             environment | {"PYTHONOPTIMIZE": ""},
             order=20,
         ),
         Process(
             "conductor",
-            _granian("computecloud.wsgi_conductor:application", "wsgi", 4, *_conductor_listens(cloud, network_address)),
+            _granian(cloud, "conductor", "computecloud.wsgi_conductor:application", "wsgi", 4,
+                     *_conductor_listens(cloud, network_address)),
             inner,
             order=20,
         ),

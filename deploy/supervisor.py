@@ -195,6 +195,36 @@ class Supervisor:
         for name in names:
             self._call("startProcess", name, False)
 
+    def signal(self, name: str, number: str) -> None:
+        """Send a signal, such as HUP, to one process."""
+        self._call("signalProcess", name, number)
+
+    def lend(self, name: str, spare: str) -> None:
+        """Start a second process of a program under the name ``spare``; it is not restarted when it ends."""
+        path = config_file(self.cloud)
+        self._forget(spare)
+        section = path.read_text().split(f"[program:{name}]\n")[1].split("\n[program:")[0]
+        section = section.replace(f"{self.cloud.run} {name} ", f"{self.cloud.run} {spare} ", 1)
+        section = section.replace(f"{self.cloud.log}/{name}.log", f"{self.cloud.log}/{spare}.log")
+        section = section.replace("autorestart=true", "autorestart=false")
+        write_private(path, f"{path.read_text()}\n[program:{spare}]\n{section}")
+        self._call("reloadConfig")
+        self._call("addProcessGroup", spare)
+
+    def take_back(self, spare: str) -> None:
+        """End a spare, and forget it."""
+        self.stop([spare])
+        with suppress(xmlrpc.client.Fault):  # it was never added
+            self._call("removeProcessGroup", spare)
+        self._forget(spare)
+        self._call("reloadConfig")
+        for kind in ("pid", "stat"):
+            (self.cloud.run / f"{spare}.{kind}").unlink(missing_ok=True)
+
+    def _forget(self, spare: str) -> None:
+        path = config_file(self.cloud)
+        write_private(path, path.read_text().split(f"\n[program:{spare}]\n")[0])
+
     def shut_down(self, last: frozenset[str]) -> None:
         """Stop every process, those in ``last`` after the others, then supervisord itself; returns when it is gone."""
         running = pids.find(self.cloud.run, NAME)

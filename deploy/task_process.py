@@ -42,6 +42,15 @@ def worker(name: str, queues: Sequence[str], threads: int) -> int:
     return int(node.exitcode or 0)
 
 
+def agent(name: str) -> int:
+    """The worker of a compute host, on the queues of the identities that its settings name."""
+    from computecloud.conf import conf  # noqa: PLC0415
+    from operations.models.operation import host_queue  # noqa: PLC0415
+    from tasks.agent import identity  # noqa: PLC0415
+
+    return worker(name, [host_queue(one.uuid) for one in identity.load(conf().identities)], conf().host_threads)
+
+
 def beat() -> int:
     """Sends the periodic tasks by name; it needs neither their code nor a database, nor a memory of its own."""
     from celery.apps.beat import Beat  # noqa: PLC0415
@@ -76,6 +85,8 @@ def main(arguments: Sequence[str]) -> int:
     one.add_argument("--name", required=True)
     one.add_argument("--queues", required=True, help="separated by commas")
     one.add_argument("--threads", type=int, default=4)
+    one = kinds.add_parser("agent")
+    one.add_argument("--name", required=True)
     kinds.add_parser("beat")
     kinds.add_parser("flower")
     wish, rest = parser.parse_known_args(arguments)
@@ -85,6 +96,8 @@ def main(arguments: Sequence[str]) -> int:
         parser.error(f"unknown: {' '.join(rest)}")
     if wish.kind == "beat":
         return beat()
+    if wish.kind == "agent":
+        return agent(wish.name)
     return worker(wish.name, wish.queues.split(","), wish.threads)
 
 

@@ -178,10 +178,10 @@ def run(asked: argparse.Namespace) -> int:
     one = settle(asked)
     one.state.parent.mkdir(parents=True, exist_ok=True)
     with cloud.alone(one):
-        return _bring_up(one, asked.no_guest)
+        return bring_up(one, asked.no_guest)
 
 
-def _bring_up(one: Cloud, no_guest: bool) -> int:
+def bring_up(one: Cloud, no_guest: bool) -> int:
     progress = Progress()
     kind = f"{one.wish.fake} simulated hosts" if one.wish.fake else "two real hosts"
     progress.say(f"Cloud in {one.state}, {kind}, {one.public_url}")
@@ -205,19 +205,25 @@ def _bring_up(one: Cloud, no_guest: bool) -> int:
         readiness.wait_for_api(one)
     with progress.step("Enrolling hosts"):
         enrol(one, local, progress)
-    if not one.wish.fake:
-        with progress.step("Guest image"):
-            image = guests.ensure_image_file(one, progress)
-    else:
-        image = guests.ensure_blank_image_file(one)
-    with progress.step("Image and network of the demo"):
-        guests.seed(one, secrets, image, progress)
+    if not one.wish.restoring:  # then everything is there, and nothing may be made
+        _furnish(one, secrets, progress)
     with progress.step("Compute hosts report"):
         readiness.wait_for_hosts(one, secrets, local.names)
-    if not one.wish.fake and not no_guest:
+    if not one.wish.fake and not no_guest and not one.wish.restoring:
         with progress.step("First guest"):
             guests.boot_first(one, secrets, progress)
         with progress.step("Its login prompt"):
             guests.wait_for_prompt(one, secrets)
     summary.show(one, secrets, progress)
     return 0
+
+
+def _furnish(one: Cloud, secrets: Secrets, progress: Progress) -> None:
+    """Image and network for the demo's first guest."""
+    if one.wish.fake:
+        image = guests.ensure_blank_image_file(one)
+    else:
+        with progress.step("Guest image"):
+            image = guests.ensure_image_file(one, progress)
+    with progress.step("Image and network of the demo"):
+        guests.seed(one, secrets, image, progress)

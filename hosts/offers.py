@@ -23,7 +23,7 @@ class Offer:
 def offers_of(found: HostInventory) -> list[Offer]:
     """The three that every host has, and what else there is."""
     always = [
-        Offer(VCPU, found.vcpus, found.reserved_vcpus, found.cpu_ratio),
+        Offer(VCPU, found.vcpus, 0, found.cpu_ratio),
         Offer(MEMORY_MB, found.ram_mb, found.reserved_ram_mb, found.ram_ratio),
         Offer(DISK_GB, found.disk_gb, found.reserved_disk_gb, found.disk_ratio),
     ]

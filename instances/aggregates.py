@@ -12,8 +12,6 @@ from django.db.models.functions import Now
 
 from computecloud.conf import conf
 from computecloud.core.errors import Conflict, Invalid, NotFound
-from hosts import capacity
-from hosts.capacity import KEYS
 from hosts.models import Aggregate, AggregateHost, Host
 from instances.fleet import find_host
 from instances.models.instance import Instance
@@ -106,8 +104,6 @@ def set_metadata(aggregate_id: int, changes: dict[str, str | None]) -> Aggregate
         merged = aggregate.metadata | {key: value for key, value in changes.items() if key != ZONE}
         kept = {key: value for key, value in merged.items() if value is not None}
         Aggregate.objects.filter(pk=aggregate_id).update(metadata=kept)
-        if KEYS & changes.keys():
-            _resize(AggregateHost.objects.filter(aggregate=aggregate).values_list("host_id", flat=True))
     return get(aggregate_id)
 
 
@@ -130,8 +126,6 @@ def add_host(aggregate_id: int, host_name: str) -> Aggregate:
                 _check_joining(aggregate, host)
             AggregateHost.objects.create(aggregate=aggregate, host=host)
             _tell_scheduler([host.pk])
-            if KEYS & aggregate.metadata.keys():
-                _resize([host.pk])
     except IntegrityError:
         raise AggregateHostTaken(aggregate_id=aggregate_id, host=host_name) from None
     return get(aggregate_id)
@@ -150,8 +144,6 @@ def remove_host(aggregate_id: int, host_name: str) -> Aggregate:
             _refuse_moving(aggregate, host_name, member.host_id, aggregate.availability_zone, next(iter(after), None))
         member.delete()
         _tell_scheduler([member.host_id])
-        if KEYS & aggregate.metadata.keys():
-            _resize([member.host_id])
     return get(aggregate_id)
 
 
@@ -206,13 +198,6 @@ def _set_zone(aggregate: Aggregate, zone: str | None) -> None:
 def _hold_hosts(host_ids: Iterable[str]) -> None:
     """Two changes to one host's zones wait for each other: the update holds the hosts' rows."""
     Host.objects.filter(pk__in=sorted(host_ids)).update(updated_at=Now())
-
-
-def _resize(host_ids: Iterable[str]) -> None:
-    """An aggregate's ratios and reservations are part of its hosts' capacity."""
-    ids = list(host_ids)
-    _hold_hosts(ids)
-    capacity.refresh(ids)
 
 
 def _tell_scheduler(host_ids: Iterable[str]) -> None:

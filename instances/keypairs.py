@@ -41,7 +41,7 @@ def add(user_id: str, project_id: str, name: str, kind: str, public_key: str) ->
     row = KeyPair(user_id=user_id, name=name, type=kind, fingerprint=print_, public_key=public_key)
     try:
         with transaction.atomic():
-            limit = quotas.user_limits(project_id, user_id)["key_pairs"]
+            limit = quotas.limit_of(project_id, "key_pairs")
             quotas.lock(f"user:{user_id}", "key_pairs")
             if 0 <= limit <= KeyPair.objects.filter(user_id=user_id).count():
                 raise TooManyKeyPairs

@@ -120,12 +120,10 @@ def check_user(project_id: str, user_id: str, wanted: Mapping[str, int]) -> None
     """Hold a user to his own limits, if he has any: ``wanted`` more of each resource (Nova's names).
 
     Raises OverQuota. One query when there are no such limits; in the transaction that takes from the project's gates.
-    They are counted while the project's first gate is held, which is the first that taking from it holds too.
     """
     limits = _of_user(project_id, user_id)
     if not any(limits.get(resource, -1) >= 0 for resource in wanted):
         return
-    lock(project_id, min(gate_name(resource) for resource in wanted))
     used = _servers_of(project_id, user_id)
     for resource, amount in sorted(wanted.items()):
         limit = limits.get(resource, -1)

@@ -38,12 +38,10 @@ def create(actor: Actor, name: str, policy: str, rules: dict[str, int]) -> Serve
     if actor.project_id is None:
         raise Forbidden
     with transaction.atomic():
-        limits = quotas.project_limits(actor.project_id), quotas.user_limits(actor.project_id, actor.user_id)
+        limit = quotas.user_limits(actor.project_id, actor.user_id)["server_groups"]
         quotas.lock(actor.project_id, "server_groups")
-        groups = ServerGroup.objects.filter(project_id=actor.project_id)
-        for limit, here in zip(limits, (groups, groups.filter(user_id=actor.user_id)), strict=True):
-            if 0 <= limit["server_groups"] <= here.count():
-                raise TooManyServerGroups
+        if 0 <= limit <= ServerGroup.objects.filter(project_id=actor.project_id).count():
+            raise TooManyServerGroups
         return ServerGroup.objects.create(
             project_id=actor.project_id, user_id=actor.user_id, name=name, policy=policy, rules=rules
         )
@@ -72,7 +70,7 @@ def admit(actor: Actor, group_id: str, amount: int = 1) -> ServerGroup:
     Raises ServerGroupNotFound, TooManyMembers.
     """
     group = get(actor, group_id)
-    limit = quotas.user_limits(group.project_id, actor.user_id)["server_group_members"]
+    limit = quotas.limit_of(group.project_id, "server_group_members")
     quotas.lock(group.project_id, "server_group_members")
     if 0 <= limit < Instance.objects.alive().filter(server_group_id=group.pk).count() + amount:
         raise TooManyMembers

@@ -32,7 +32,7 @@ def undecided() -> list[str]:
     """What an administrator has to know before the cloud goes on; empty when nothing speaks against it."""
     silent = Host.objects.alive().filter(last_seen_at__isnull=True).order_by("name")
     found = [f"host {name} has not reported yet" for name in silent.values_list("name", flat=True)]
-    strangers = Oddity.objects.filter(kind=Oddity.Kind.UNKNOWN_GUEST).select_related("host")
+    strangers = Oddity.objects.filter(kind=Oddity.Kind.UNKNOWN_GUEST, condemned_at__isnull=True).select_related("host")
     return found + [
         f"host {row.host.name} has guest {row.guest_id} ({row.detail}), which the backup does not know"
         for row in strangers

@@ -23,6 +23,7 @@ __all__ = [
     "gateway",
     "host",
     "hosts",
+    "missing_devices",
     "prepare",
     "status",
     "up",
@@ -129,6 +130,12 @@ def status(state_dir: Path) -> list[HostStatus]:
         )
         for one in load(state_dir).hosts()
     ]
+
+
+def missing_devices(state_dir: Path) -> list[str]:
+    """What is not there of the hosts' own network; changes nothing."""
+    records = load(state_dir)
+    return underlay.missing(records.underlay, records.hosts()) if records.cidr else []
 
 
 def down(state_dir: Path, *, purge: bool = False) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -71,6 +71,14 @@ def ensure_bridge(underlay: Underlay) -> None:
     if not any(one.get("local") == underlay.gateway for one in links[underlay.bridge]["addr_info"]):
         _ip("address", "add", f"{underlay.gateway}/{underlay.prefix}", "dev", underlay.bridge)
     _ip("link", "set", "dev", underlay.bridge, "up")
+
+
+def missing(underlay: Underlay, hosts: Sequence[Host]) -> list[str]:
+    """The bridge and the legs that are not there, or not in the bridge."""
+    links = _links()
+    if underlay.bridge not in links:
+        return [f"bridge {underlay.bridge}"]
+    return [f"leg {host.leg}" for host in hosts if links.get(host.leg, {}).get("master") != underlay.bridge]
 
 
 def ensure_leg(underlay: Underlay, host: Host) -> None:

@@ -166,7 +166,6 @@ class HostInventory:
     traits: tuple[str, ...] = ()
     machine_types: tuple[str, ...] = ()
     running_vms: int = 0
-    reserved_vcpus: int = 0
     reserved_ram_mb: int = 0
     reserved_disk_gb: int = 0
     cpu_ratio: float = 16.0

@@ -30,6 +30,7 @@ class Agent(models.Model):
     version = models.CharField(max_length=32, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     registered_at = models.DateTimeField(null=True, blank=True)
+    twin_seen_at = models.DateTimeField(null=True, blank=True)  # another process with its identity was refused
 
     def __str__(self) -> str:
         return self.id

@@ -83,6 +83,7 @@ class Host(models.Model):
     metrics = models.JSONField(default=dict, blank=True)  # name → number, as the host reports them
     failed_builds = models.IntegerField(default=0)  # servers that could not be built here since the last that was
     agent_version = models.CharField(max_length=32, blank=True)
+    clock_skew_s = models.FloatField(default=0.0)  # its time of day less the conductor's; nothing is decided by it
 
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())

@@ -38,8 +38,6 @@ class Inventory(models.Model):
     total = models.BigIntegerField()
     reserved = models.BigIntegerField(default=0)
     ratio = models.FloatField(default=1.0)
-    own_reserved = models.BigIntegerField(default=0)  # as the host reports them; aggregates may say otherwise
-    own_ratio = models.FloatField(default=1.0)
     capacity = models.BigIntegerField()
     used = models.BigIntegerField(default=0)
     generation = models.BigIntegerField(default=0)

@@ -19,11 +19,12 @@ from integrations.images.incoming import Incoming
 from integrations.images.models import Image as Row
 from integrations.images.models import ImageMember, ImageStatus, Visibility
 from integrations.images.reclaim import remove_strays, sweep
+from integrations.images.soundness import Damage, damaged
 from integrations.images.uploads import Upload
 
 __all__ = [
-    "Image", "Incoming", "change_properties", "create", "delete", "discard", "forget", "get", "get_many", "known",
-    "open_blob", "query", "remove_strays", "store_bytes", "sweep",
+    "Damage", "Image", "Incoming", "change_properties", "create", "damaged", "delete", "discard", "forget", "get",
+    "get_many", "known", "open_blob", "query", "remove_strays", "store_bytes", "sweep",
 ]  # fmt: skip
 
 FRESH_S = 2.0

@@ -121,7 +121,7 @@ class Runtime:
         self.seat.keep()
         heard = [self.hosts_by_queue[queue] for queue in self.canary.heard()]
         try:
-            answer = self.conductor.beat(wire.Beat(self.nonce, beats, heard, self._is_leaving))
+            answer = self.conductor.beat(wire.Beat(self.nonce, beats, heard, self._is_leaving, time.time()))
         except ConductorUnreachable as problem:
             log.warning("heartbeat not heard", error=str(problem))
             return

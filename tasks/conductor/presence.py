@@ -9,9 +9,10 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
 from computecloud.conf import conf
-from hosts import capacity
+from computecloud.core.clock import utcnow
 from hosts.drivers.specs import HostInventory
 from hosts.models import Agent, Host, Inventory
+from hosts.models.inventory import NextChange
 from hosts.offers import Offer, offers_of
 from operations.models import Operation
 from operations.models.operation import State, host_queue, later
@@ -25,6 +26,15 @@ def register(agent_id: str, asked: wire.Register) -> None:
 
     Raises IdentityInUse for a twin (F33): it does not know the nonce of the process that was heard within its lease.
     """
+    try:
+        _register(agent_id, asked)
+    except door.IdentityInUse:
+        Agent.objects.filter(id=agent_id).update(twin_seen_at=Now())  # for the doctor; the refusal rolled back the rest
+        raise
+    door.forget()
+
+
+def _register(agent_id: str, asked: wire.Register) -> None:
     alive = Host.objects.alive().filter(agent=OuterRef("pk"), lease_expires_at__gt=Now())
     ours = Q(nonce__in=["", *asked.known]) | ~Exists(alive)
     with transaction.atomic():
@@ -35,7 +45,6 @@ def register(agent_id: str, asked: wire.Register) -> None:
             _update_host(report, asked.version)
             _update_inventory(report.id, report.inventory)
         _return_work([report.id for report in asked.hosts])
-    door.forget()
 
 
 def _return_work(host_ids: list[str]) -> int:
@@ -75,7 +84,15 @@ def _update_inventory(host_id: str, found: HostInventory) -> None:
     known = {offer.resource_class for offer in offers}
     gone = Inventory.objects.filter(host_id=host_id, total__gt=0).exclude(resource_class__in=known)
     offers += [Offer(name, 0) for name in gone.values_list("resource_class", flat=True)]
-    capacity.write(host_id, offers)
+    for offer in offers:
+        capacity = Inventory.capacity_of(offer.total, offer.reserved, offer.ratio)
+        total, reserved, ratio, name = offer.total, offer.reserved, offer.ratio, offer.resource_class
+        facts = {"total": total, "reserved": reserved, "ratio": ratio, "capacity": capacity}
+        rows = Inventory.objects.filter(host_id=host_id, resource_class=name)
+        if rows.filter(total=total, reserved=reserved, ratio=ratio).exists():
+            continue
+        if not rows.update(generation=F("generation") + 1, change=NextChange(), **facts):
+            Inventory.objects.create(host_id=host_id, resource_class=name, change=NextChange(), **facts)
 
 
 def beat(agent_id: str, asked: wire.Beat) -> wire.BeatAnswer:
@@ -83,7 +100,10 @@ def beat(agent_id: str, asked: wire.Beat) -> wire.BeatAnswer:
     if not Agent.objects.filter(id=agent_id, nonce=asked.nonce).exists():
         raise door.StaleAgent
     sound = [host.id for host in asked.hosts if host.is_sound]
-    Host.objects.filter(id__in=sound).update(lease_expires_at=later(conf().host_down_after_s), last_seen_at=Now())
+    skew_s = round(asked.clock - utcnow().timestamp(), 1) if asked.clock is not None else 0.0
+    Host.objects.filter(id__in=sound).update(
+        lease_expires_at=later(conf().host_down_after_s), last_seen_at=Now(), clock_skew_s=skew_s
+    )
     if asked.heard:
         Host.objects.filter(id__in=asked.heard).update(consumer_seen_at=Now())
     if asked.is_leaving:

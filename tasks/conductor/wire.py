@@ -89,6 +89,7 @@ class Beat(msgspec.Struct, frozen=True):
     hosts: list[HostBeat]
     heard: list[str] = []
     is_leaving: bool = False
+    clock: float | None = None  # the host's time of day, for the doctor; nothing is decided by it
 
 
 class Bell(msgspec.Struct, frozen=True):

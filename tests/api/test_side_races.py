@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from django.db import close_old_connections, connection, connections, transaction
 
-from computecloud.core.errors import CloudError, OverQuota
-from instances import aggregates, flavors, keypairs, quotas, server_groups, servers
-from instances.actions.create import CreateRequest, FlavorSnapshot
-from instances.models import Flavor, Instance, KeyPair, ServerGroup
+from computecloud.core.errors import CloudError
+from instances import aggregates, flavors, keypairs, server_groups
+from instances.models import Flavor, KeyPair, ServerGroup
 from operations.models import QuotaGate
 from tests.support.auth import PROJECT_A, actor
 from tests.support.machines import make_host, make_server
@@ -96,18 +95,3 @@ def test_a_group_is_not_filled_over_its_limit(together: Any) -> None:
     results = together(join, 12)
     assert refusals(results) == [server_groups.TooManyMembers] * 8
     assert len(server_groups.members_of([group.pk])[group.pk]) == 4
-
-
-def test_a_user_does_not_pass_a_limit_of_his_own(together: Any) -> None:
-    """The project's gate has room for all; the user's own limit is counted while it is held."""
-    someone = actor("member-a")
-    quotas.set_limits(PROJECT_A, {"instances": 3}, user_id=someone.user_id, force=True)
-    flavor = FlavorSnapshot("1", "m1.tiny", vcpus=1, ram_mb=1, disk_gb=1)
-
-    def create(number: int) -> None:
-        servers.create(someone, CreateRequest(name=f"s{number}", flavor=flavor, image=None), "req-1")
-
-    results = together(create, 9)
-    assert refusals(results) == [OverQuota] * 6
-    assert Instance.objects.filter(user_id=someone.user_id).count() == 3
-    assert QuotaGate.objects.get(project_id=PROJECT_A, resource="instances").used == 3

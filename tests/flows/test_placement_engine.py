@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from hosts.models import Aggregate, AggregateHost, Allocation, Host, Inventory
-from instances import aggregates
 from instances.actions.create import FlavorSnapshot
 from instances.actions.delete import Delete
 from instances.models import Instance
@@ -223,27 +222,3 @@ def test_what_piles_up_is_placed_in_one_pass(stage: Stage, member: Member) -> No
     stage.settle()
     assert Instance.objects.filter(status="ACTIVE").count() == 8
     stage.assert_balanced()
-
-
-def test_an_aggregate_sets_the_ratio_and_what_is_kept_for_the_host(stage: Stage, member: Member) -> None:
-    def capacities() -> dict[str, int]:
-        rows = Inventory.objects.filter(host=stage.hosts[0])
-        return dict(rows.values_list("resource_class", "capacity"))
-
-    before = capacities()
-    rack = aggregates.create("rack", None)
-    aggregates.set_metadata(rack.pk, {"cpu_allocation_ratio": "2.5", "reserved_host_memory_mb": "1192"})
-    aggregates.add_host(rack.pk, "host1")
-    assert capacities() == {"VCPU": 20, "MEMORY_MB": 7000, "DISK_GB": 100}
-    second = aggregates.create("second", None)
-    aggregates.add_host(second.pk, "host1")
-    aggregates.set_metadata(second.pk, {"cpu_allocation_ratio": "1", "ram_allocation_ratio": "much"})
-    assert capacities()["VCPU"] == 8, "the least holds"
-    stage.start_agent()
-    assert capacities()["VCPU"] == 8, "a host that registers again does not undo it"
-    with pytest.raises(NoValidHost, match="RamFilter"):
-        service.place(PlacementRequest("one", "p", "u", {"MEMORY_MB": 7500}, forced_host="host1"), agreed)
-    aggregates.set_metadata(second.pk, {"cpu_allocation_ratio": None})
-    assert capacities()["VCPU"] == 20
-    aggregates.remove_host(rack.pk, "host1")
-    assert capacities() == before

@@ -96,7 +96,6 @@ def inventory(host: LibvirtHost, machine: Machine) -> HostInventory:
         traits=tuple(sorted({*TRAITS, *cpu_traits, *options.traits})),
         machine_types=machine.machine_types,
         running_vms=host.domains.running(),
-        reserved_vcpus=options.reserved_vcpus,
         reserved_ram_mb=options.reserved_ram_mb,
         reserved_disk_gb=options.reserved_disk_gb,
         cpu_ratio=options.cpu_ratio,

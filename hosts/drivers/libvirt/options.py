@@ -26,7 +26,6 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     vcpus: int = 0  # 0: all of the machine
     ram_mb: int = 0  # 0: share of the machine's
     disk_gb: int = 0  # 0: share of what was free at the first start
-    reserved_vcpus: int = 0
     reserved_ram_mb: int = 512
     reserved_disk_gb: int = 0
     cpu_ratio: float = 16.0

@@ -72,7 +72,7 @@ def _envelopes(code: int, text: str) -> str:
 
 def _refusals() -> str:
     """A line for each status that the API may refuse image bytes with: nginx's ``return`` takes constants only."""
-    codes = (400, 401, 404, 409, 413, 415, 503)
+    codes = (400, 401, 404, 409, 411, 413, 415, 503)
     return "\n".join(f"            if ($refusal_status = {code}) {{ return {code} $refusal; }}" for code in codes)
 
 
@@ -170,7 +170,7 @@ http {{
         # Image bytes. Before a byte of a body is taken, the API says whether it wants it. Then it is gathered here: a
         # slow client holds none of the API's few threads, and a chunked body that broke off never gets there (behind us
         # nobody could tell it from a whole one). Downloads are checked by the API and sent from here.
-        location ~ ^/image/v2/images/[^/]+/(file|stage)$ {{
+        location ~ ^/image/v2/images/[^/]+/file$ {{
             client_max_body_size {IMAGE_BODY};
             auth_request /.image-check;
             auth_request_set $refusal_status $upstream_http_x_refusal_status;
@@ -193,6 +193,7 @@ http {{
             proxy_set_header X-Image-Method $request_method;
             proxy_set_header X-Image-Path $request_uri;
             proxy_set_header X-Body-Length $content_length;
+            proxy_set_header X-Body-Coding $http_transfer_encoding;
             proxy_pass http://api/image/v2/upload-check;
         }}
         # Told by nginx itself: whatever is passed on from here would take the body first.

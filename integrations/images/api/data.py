@@ -12,9 +12,10 @@ from django.http.response import HttpResponseBase
 
 from computecloud.conf import conf
 from computecloud.core.actor import Actor
-from computecloud.core.errors import Invalid, Unauthorized, UnsupportedMedia
+from computecloud.core.errors import Invalid, TooLarge, Unauthorized, UnsupportedMedia
 from computecloud.http import policy as policies
 from computecloud.http.answers import empty
+from computecloud.http.bodies import LARGEST_BODY
 from computecloud.http.views import ServiceViewSet
 from integrations.images import facade, records, store
 from integrations.images.errors import ImageBusy, ImageDeactivated
@@ -80,7 +81,8 @@ class UploadCheckViewSet(ServiceViewSet):
         raw = request._request
         path = _FILE.match(raw.headers.get("X-Image-Path", ""))
         if path is None or raw.headers.get("X-Image-Method") != "PUT":
-            return empty(204)  # a download: its own view asks who it is
+            _check_small(raw)
+            return empty(204)  # a download, say: its own view asks who it is
         if request.actor is None:
             raise Unauthorized
         policies.authorize(request.actor, "image:upload")
@@ -91,6 +93,18 @@ class UploadCheckViewSet(ServiceViewSet):
         refusal = super().handle_exception(exc)
         text = json.dumps(json.loads(refusal.content))  # ASCII only: it travels in a header
         return empty(403, {"X-Refusal-Status": str(refusal.status_code), "X-Refusal": text})
+
+
+def _check_small(raw: Any) -> None:
+    """What is no upload, however it is spelt, may send no more than anywhere else. Raises TooLarge or LengthRequired.
+
+    The front would keep gigabytes on its disk before anybody asked who sends them.
+    """
+    length = raw.headers.get("X-Body-Length", "")
+    if raw.headers.get("X-Body-Coding"):
+        raise LengthRequired("Only the data of an image may come without a Content-Length.")
+    if length and not (length.isdigit() and int(length[:18]) <= LARGEST_BODY):
+        raise TooLarge
 
 
 def _wanted(actor: Actor, raw: Any, image_id: str) -> Image:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import django_filters
+from django import forms
 from django.db.models import Model, QuerySet
 from django.http import HttpResponse
 from django.utils.encoding import force_str
@@ -19,6 +21,27 @@ from computecloud.http.views import ServiceMixin
 DEFAULT_LIMIT = 100
 
 
+class _Truth(forms.Field):
+    """True or false in the words of JSON; anything else is refused, not taken for a question that was not asked."""
+
+    def to_python(self, value: Any) -> bool | None:
+        if value is None:
+            return None
+        try:
+            return {"true": True, "false": False}[str(value).lower()]
+        except KeyError:
+            raise forms.ValidationError("true or false") from None
+
+
+class BooleanFilter(django_filters.BooleanFilter):
+    """django-filter's own takes what it does not understand for no filter at all."""
+
+    field_class = _Truth
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, widget=forms.TextInput, **kwargs)
+
+
 class MarkerPagination(BasePagination):
     """``limit`` and ``marker`` (the last id of the page before); the answer names the next page's address, or null."""
 
@@ -27,8 +50,8 @@ class MarkerPagination(BasePagination):
             {
                 "name": "limit",
                 "in": "query",
-                "description": "How many at most.",
-                "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+                "description": f"How many at most; more than {MAX_LIMIT} are taken as {MAX_LIMIT}.",
+                "schema": {"type": "integer", "minimum": 1, "default": DEFAULT_LIMIT},
             },
             {
                 "name": "marker",
@@ -69,6 +92,7 @@ class ReadViewSet(ServiceMixin, GenericViewSet[Any]):
     def list(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         params = request._request.GET
         self._refuse_unknown(set(params))
+        self._refuse_empty(params)
         limit = limit_of(dict(params.lists())) if "limit" in params else DEFAULT_LIMIT
         rows = self.filter_queryset(self.get_queryset())
         page = list(keyset(rows, self.sort, self._marker(params.get("marker")), limit + 1))
@@ -88,6 +112,12 @@ class ReadViewSet(ServiceMixin, GenericViewSet[Any]):
         if row is None:
             raise Invalid("The marker names no row that you can see.")
         return row
+
+    def _refuse_empty(self, params: Mapping[str, str]) -> None:
+        """A filter that was meant and has no value would answer everything."""
+        for name, value in params.items():
+            if not value:
+                raise Invalid(f"The query parameter {name} has no value.")
 
     def _refuse_unknown(self, asked: set[str]) -> None:
         filters = getattr(self, "filterset_class", None)

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from computecloud.conf import conf
-from computecloud.http.native import ReadViewSet
+from computecloud.http.native import BooleanFilter, ReadViewSet
 from hosts.models import Host, Inventory
 
 
@@ -64,9 +64,9 @@ class HostFilter(django_filters.FilterSet):
     arch = django_filters.CharFilter()
     hypervisor_type = django_filters.CharFilter()
     aggregate = django_filters.CharFilter(field_name="aggregates__name", distinct=True)
-    is_up = django_filters.BooleanFilter(method="only_up", label="Heard of within its lease, and not forced down.")
-    is_disabled = django_filters.BooleanFilter()
-    is_draining = django_filters.BooleanFilter()
+    is_up = BooleanFilter(method="only_up", label="Heard of within its lease, and not forced down.")
+    is_disabled = BooleanFilter()
+    is_draining = BooleanFilter()
 
     class Meta:
         model = Host

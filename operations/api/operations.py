@@ -8,7 +8,7 @@ import django_filters
 from django.db.models import Prefetch, QuerySet
 from rest_framework import serializers
 
-from computecloud.http.native import ReadViewSet
+from computecloud.http.native import BooleanFilter, ReadViewSet
 from operations.models import Operation, Step
 from operations.models.operation import OPEN, State
 
@@ -60,7 +60,7 @@ class OperationFilter(django_filters.FilterSet):
     parent_id = django_filters.CharFilter(field_name="parent_id")
     project_id = django_filters.CharFilter(label="Another project's only for administrators.")
     user_id = django_filters.CharFilter()
-    is_open = django_filters.BooleanFilter(method="only_open", label="Neither succeeded, failed nor superseded.")
+    is_open = BooleanFilter(method="only_open", label="Neither succeeded, failed nor superseded.")
     created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
     created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
     updated_after = django_filters.IsoDateTimeFilter(field_name="updated_at", lookup_expr="gte")

@@ -183,3 +183,12 @@ def test_the_document_is_valid_complete_and_the_committed_one(cloud: Cloud, tmp_
     assert served.status_code == 200 and served.content == COMMITTED.read_bytes()
     assert cloud.anonymous.get("/api/v1/schema?format=json").json()["info"]["title"] == "computecloud"
     assert cloud.anonymous.get("/api/v1/schema?format=xml").status_code == 404
+
+
+@pytest.mark.parametrize("text", ["1075", "null", "", "yes", "True ", "1"])
+def test_what_is_neither_true_nor_false_is_refused(cloud: Cloud, text: str) -> None:
+    for name in ("is_up", "is_disabled", "is_draining"):
+        assert cloud.as_admin.get(f"/api/v1/hosts?{name}={text}").status_code == 400
+        assert cloud.as_admin.get(f"/api/v1/hosts?{name}=True").status_code == 200
+    assert cloud.as_member.get(f"/api/v1/operations?is_open={text}").status_code == 400
+    assert cloud.as_member.get("/api/v1/operations?is_open=false").status_code == 200

@@ -26,6 +26,9 @@ def worker(name: str, queues: Sequence[str], threads: int) -> int:
     warnings.filterwarnings("ignore", category=SecurityWarning)
     from celery.apps.worker import Worker  # noqa: PLC0415 (each kind of process loads only its own part)
 
+    from computecloud.hearing import harden  # noqa: PLC0415 (likewise)
+
+    harden()
     node = Worker(
         app=app,
         hostname=name,

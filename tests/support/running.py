@@ -23,21 +23,11 @@ import redis
 
 from deploy.cloud import CHECKOUT
 from tests.support.client import Person
+from tests.support.fault_cloud import wait_for
 
-PATIENCE_S = 120.0
+__all__ = ["TOKENS", "Answer", "RunningCloud", "Wire", "at_once", "wait_for", "without_settings"]
 TOKENS = "/identity/v3/auth/tokens"
 T = TypeVar("T")
-
-
-def wait_for(what: str, ready: Callable[[], Any], seconds: float = PATIENCE_S) -> Any:
-    """Look again and again; what was found, or a failure that says what was waited for."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        found = ready()
-        if found:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"not within {seconds:.0f} s: {what}")
 
 
 class Answer:
@@ -206,14 +196,10 @@ class RunningCloud:
                             yield f"{table}.{column}", text
 
     def broker(self) -> redis.Redis:
-        facts = dict(
-            line.split(None, 1)
-            for line in (self.state / "etc" / "redis.conf").read_text().splitlines()
-            if line and line[0] != "#"
+        """Its Redis, as the cloud's own processes reach it."""
+        return redis.Redis(
+            unix_socket_path=str(self.state / "run" / "redis.sock"), password=self.secrets["broker_password"]
         )
-        where = facts["unixsocket"].strip('"')
-        password = tomllib.loads((self.state / "secrets.toml").read_text())["broker_password"]
-        return redis.Redis(unix_socket_path=where, password=password)
 
     def settings(self, name: str = "computecloud") -> dict[str, Any]:
         """A settings file of the product, as ``up`` wrote it."""

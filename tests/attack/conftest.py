@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 import pytest
 
@@ -55,6 +56,14 @@ class RunningTenant(Things):
         self.values = {(before, name): value for before, name, value in made["values"]}
         self.owned = {(before, name) for before, name in made["owned"]}
         self.by_version = {((before, name), (x, y)): value for before, name, x, y, value in made["by_version"]}
+
+
+def tiny_server(person: Person) -> dict[str, Any]:
+    """The body of a small server that this person may have, without a network."""
+    image = person.get("/image/v2/images?name=bench-image").json()["images"][0]["id"]
+    flavors = person.get("/compute/v2.1/flavors").json()["flavors"]
+    flavor = next(one["id"] for one in flavors if one["name"] == "bench.tiny")
+    return {"name": "x", "flavorRef": flavor, "imageRef": image, "networks": "none"}
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,7 @@ from integrations.identity.models import (
 )
 from operations.models import Operation
 from scheduling import records, service
+from scheduling.models import Decision
 from scheduling.request import PlacementRequest
 from tests.support.auth import PROJECT_A, PROJECT_ADMIN, PROJECT_B, user_id
 from tests.support.client import Cloud
@@ -198,7 +199,8 @@ class Tenant(Things):
         )
         verdict = service.ask(wish)
         seen = records.see(verdict, service.TABLE.table, service.SNAPSHOTS)
-        return records.store(seen, None, 0, f"No valid host was found. {MARKER}").id
+        records.store(seen, None, 0, f"No valid host was found. {MARKER}")
+        return Decision.objects.get(consumer_id=self.server.id).id
 
     def _compute(self) -> None:
         self._own(

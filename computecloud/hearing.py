@@ -20,18 +20,18 @@ TELLING = {"enable_events", "disable_events", "heartbeat"}
 """Commands that change a worker's voice only; Flower gives them."""
 
 
-class Channel(redis.Channel):  # type: ignore[misc]  # kombu has no types
+class Channel(redis.Channel):
     """A Redis channel that outlives what others put into its queues."""
 
     def _brpop_read(self, **options: Any) -> Any:
         try:
-            return super()._brpop_read(**options)
+            return super()._brpop_read(**options)  # type: ignore[misc]  # its stub leaves it out
         except JUNK as problem:
             return self._dropped(problem)
 
     def _deliver_fanout_message(self, message: Any, exchange: str) -> Any:
         try:
-            return super()._deliver_fanout_message(message, exchange)
+            return super()._deliver_fanout_message(message, exchange)  # type: ignore[misc]  # likewise
         except JUNK as problem:
             return self._dropped(problem)
 
@@ -40,7 +40,7 @@ class Channel(redis.Channel):  # type: ignore[misc]  # kombu has no types
         return True
 
 
-class Transport(redis.Transport):  # type: ignore[misc]  # likewise
+class Transport(redis.Transport):
     Channel = Channel
 
 

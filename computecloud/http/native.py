@@ -21,10 +21,10 @@ from computecloud.http.views import ServiceMixin
 DEFAULT_LIMIT = 100
 
 
-class _Truth(forms.Field):
+class _Truth(forms.NullBooleanField):
     """True or false in the words of JSON; anything else is refused, not taken for a question that was not asked."""
 
-    def to_python(self, value: Any) -> bool | None:
+    def to_python(self, value: Any) -> bool | None:  # type: ignore[override]  # its stub forgets None
         if value is None:
             return None
         try:

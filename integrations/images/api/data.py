@@ -19,7 +19,7 @@ from computecloud.http.bodies import LARGEST_BODY
 from computecloud.http.views import ServiceViewSet
 from integrations.images import facade, records, store
 from integrations.images.errors import ImageBusy, ImageDeactivated
-from integrations.images.incoming import PIECE, Incoming
+from integrations.images.incoming import PIECE, Incoming, LengthRequired
 from integrations.images.models import Image, ImageStatus
 from integrations.images.uploads import Upload, check_size
 

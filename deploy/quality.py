@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy import management, postgres
+from deploy import advisories, management, postgres
 from deploy.cloud import CHECKOUT
 from deploy.progress import Progress
 
@@ -17,6 +17,7 @@ BIN = Path(sys.executable).parent
 PACKAGES = [*management.PACKAGES, "deploy"]
 TEST_KEY = "a key for tests only, never for a cloud: 0123456789"
 AT_ONCE = "2"
+AUDIT_S = 90
 SETTINGS, OF_TESTS = "COMPUTECLOUD_", "COMPUTECLOUD_TEST_"  # a user's settings are no test's
 WITH_DATABASE = ("tests/api", "tests/contract", "tests/flows")  # the others use none, or a cloud of their own
 
@@ -72,7 +73,22 @@ def failed_checks() -> list[str]:
                 for line in done.stdout.splitlines()[-60:]:
                     progress.note(line)
                 progress.note(f"{name}: FAILED with status {done.returncode}")
-    return failed
+    return [*failed, *_open_advisories(progress)]
+
+
+def _open_advisories(progress: Progress) -> list[str]:
+    """pip-audit, where its service can be reached; what it could not ask is said."""
+    with progress.step("check: pip-audit"):
+        try:
+            done = subprocess.run(
+                advisories.command(sys.executable), cwd=CHECKOUT, env=_environment(), check=False,
+                capture_output=True, text=True, timeout=AUDIT_S,
+            )  # fmt: skip
+            verdict = advisories.judge(done.stdout)
+        except subprocess.TimeoutExpired:
+            verdict = advisories.Verdict()
+        progress.note(f"pip-audit: {verdict}")
+    return ["pip-audit"] if verdict.open else []
 
 
 def check(_asked: argparse.Namespace) -> int:

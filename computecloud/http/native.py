@@ -50,8 +50,8 @@ class MarkerPagination(BasePagination):
             {
                 "name": "limit",
                 "in": "query",
-                "description": f"How many at most; more than {MAX_LIMIT} are taken as {MAX_LIMIT}.",
-                "schema": {"type": "integer", "minimum": 1, "default": DEFAULT_LIMIT},
+                "description": f"How many at most; 0 and more than {MAX_LIMIT} are taken as {MAX_LIMIT}.",
+                "schema": {"type": "integer", "minimum": 0, "default": DEFAULT_LIMIT},
             },
             {
                 "name": "marker",

@@ -102,7 +102,7 @@ class RulesViewSet(ServiceViewSet):
     def update(self, request: Any, body: dict[str, Any]) -> HttpResponse:
         return self._change(body.get("filters"), body.get("weighers"), body.get("reason", ""), body.get("revision"))
 
-    @extend_schema(responses=RulesSerializer)
+    @extend_schema(responses={200: RulesSerializer})
     def reset(self, request: Any) -> HttpResponse:
         return self._change(None, None, "back to the settings", None)
 

@@ -33,7 +33,7 @@ def operations(running: RunningCloud) -> list[APIOperation]:
 
 @pytest.mark.row("S31")
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=str)
-@pytest.mark.parametrize("who", ["as_member", "as_admin", "anonymous"])
+@pytest.mark.parametrize("who", ["as_member", "anonymous"])
 def test_the_native_api_keeps_its_word(
     running: RunningCloud, tenant: RunningTenant, mode: GenerationMode, who: str
 ) -> None:

@@ -24,6 +24,7 @@ from scheduling.weighers.base import HostWeigher
 log = structlog.get_logger(__name__)
 FINALISTS = 6
 EXAMPLES = 3
+MANY = 4096
 ACCEPTED = -1
 
 
@@ -207,15 +208,23 @@ def _shortfall(rule: HostFilter, table: HostTable, request: PlacementRequest, co
 
 
 @dataclass(frozen=True, slots=True)
-class _Weighed:
-    """All hosts that passed, and what each weigher that spoke gave them: (name, raw, normalised, multiplier).
+class _Spoken:
+    """What one weigher gave the hosts that passed: normalised is (raw - least) / spread, or 0 where there is none."""
 
-    ``normalised`` is None where a weigher could not tell them apart.
-    """
+    name: str
+    raw: Floats
+    least: float
+    spread: float
+    factor: Floats | float
+
+
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """All hosts that passed, and what each weigher that spoke gave them."""
 
     rows: Ints
     total: Floats
-    spoken: list[tuple[str, Floats, Floats | None, Floats | float]]
+    spoken: list[_Spoken]
 
 
 def _rank(
@@ -227,15 +236,16 @@ def _rank(
 
 
 def _scores_of(weighed: _Weighed, positions: Ints) -> Scores:
-    level = [0.0] * len(positions)
+    raw = [one.raw[positions].tolist() for one in weighed.spoken]
+    both = list(zip(weighed.spoken, raw, strict=True))
     return Scores(
         rows=weighed.rows[positions].tolist(),
         totals=weighed.total[positions].tolist(),
-        weighers=[name for name, *_ in weighed.spoken],
-        raw=[raw[positions].tolist() for _, raw, *_ in weighed.spoken],
-        normalised=[level if normal is None else normal[positions].tolist() for *_, normal, _ in weighed.spoken],
+        weighers=[one.name for one in weighed.spoken],
+        raw=raw,
+        normalised=[[(number - one.least) / (one.spread or 1.0) for number in column] for one, column in both],
         multipliers=[
-            [factor] if isinstance(factor, float) else factor[positions].tolist() for *_, factor in weighed.spoken
+            [one.factor] if isinstance(one.factor, float) else one.factor[positions].tolist() for one in weighed.spoken
         ],
     )
 
@@ -244,7 +254,8 @@ def _weigh(table: HostTable, request: PlacementRequest, passed: Bools, rules: Ru
     rows = np.flatnonzero(passed)
     everybody = len(rows) == len(table)
     total: Floats = np.zeros(len(rows), dtype=np.float64)
-    spoken: list[tuple[str, Floats, Floats | None, Floats | float]] = []
+    part = np.empty(len(rows), dtype=np.float64)  # one for all weighers: a hundred thousand hosts are pages of memory
+    spoken: list[_Spoken] = []
     for weigher, weight in rules.weighers:
         found = _weighed_by(weigher, weight, table, request, notes)
         if found is None:
@@ -257,12 +268,12 @@ def _weigh(table: HostTable, request: PlacementRequest, passed: Bools, rules: Ru
         if not (math.isfinite(least) and math.isfinite(most)):
             notes.append(f"{weigher.name} gave a number that is none and was passed over")
             continue
-        normal = None
-        if most > least:
-            normal = raw - least
-            normal /= most - least
-            total += normal * factor
-        spoken.append((weigher.name, raw, normal, factor))
+        one = _Spoken(weigher.name, raw, least, most - least, factor)
+        if one.spread:
+            np.subtract(raw, least, out=part)
+            part *= factor / one.spread
+            total += part
+        spoken.append(one)
     return _Weighed(rows, total, spoken)
 
 
@@ -308,7 +319,9 @@ def _weighed_by(
             multiplier = float(multiplier)
         if (isinstance(multiplier, float) and multiplier == 0) or not weigher.applies(table, request):
             return None
-        column: Floats = np.asarray(weigher.weigh(table, request), dtype=np.float64)
+        column: Floats = np.asarray(weigher.weigh(table, request))
+        if column.dtype not in (np.float64, np.int64):
+            column = column.astype(np.float64)
         if column.shape != (len(table),):
             raise TypeError(f"one number per host is wanted, not {column.shape}")
         return column, multiplier
@@ -318,10 +331,17 @@ def _weighed_by(
         return None
 
 
+def _nth_highest(total: Floats, count: int) -> float:
+    """The count-th highest total. Of many, those below the same of a sample need no sorting."""
+    if len(total) > MANY:
+        total = total[total >= _nth_highest(total[:: len(total) // MANY + 1], count)]
+    return float(np.partition(total, len(total) - count)[len(total) - count])
+
+
 def _best(total: Floats, most: int, seed: int) -> Ints:
     """Positions of the ``most`` highest totals, highest first; which of equals come in, and in what order, is drawn."""
     count = min(most, len(total))
-    bar = np.partition(total, len(total) - count)[len(total) - count]
+    bar = _nth_highest(total, count)
     above = np.flatnonzero(total > bar)
     level = np.flatnonzero(total == bar)
     draw = random.Random(seed)  # noqa: S311 -- for fairness, and to be drawn again in a replay

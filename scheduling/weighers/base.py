@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from scheduling.filters.base import host_view
 from scheduling.request import PlacementRequest
-from scheduling.table import Floats, HostTable
+from scheduling.table import Floats, HostTable, Ints
 
 
 class HostWeigher(ABC):
@@ -29,7 +29,7 @@ class HostWeigher(ABC):
         return True
 
     @abstractmethod
-    def weigh(self, table: HostTable, request: PlacementRequest) -> Floats:
+    def weigh(self, table: HostTable, request: PlacementRequest) -> Floats | Ints:
         """One raw number per host."""
 
     def multiplier(self, table: HostTable, default: float) -> float | Floats:
@@ -58,8 +58,8 @@ class FreeResourceWeigher(HostWeigher):
 
     resource_class: str
 
-    def weigh(self, table: HostTable, request: PlacementRequest) -> Floats:
-        return table.free(self.resource_class).astype(np.float64)
+    def weigh(self, table: HostTable, request: PlacementRequest) -> Floats | Ints:
+        return table.free(self.resource_class)
 
 
 def fact_column(table: HostTable, key: str, number: Callable[[dict[str, Any]], float]) -> NDArray[np.float64]:

@@ -84,8 +84,9 @@ class Arena:
         """Both at once, and the books compared meanwhile and after."""
         for one, order in zip(self.schedulers, orders, strict=True):
             one.send(**order)
-        assert self.referee.does("check") == []
+        meanwhile = self.referee.does("check")
         found = [one.answer() for one, _order in zip(self.schedulers, orders, strict=True)]
+        assert meanwhile == []
         assert self.referee.does("check") == []
         return found
 

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Subquery
 from django.db.models.functions import Now
 
 from computecloud.conf import conf
@@ -21,6 +21,7 @@ from computecloud.core.clock import utcnow
 from computecloud.core.errors import Conflict, Invalid, NotFound
 from hosts import enrolment
 from hosts.models import DISK_GB, MEMORY_MB, VCPU, AggregateHost, Allocation, Host, Inventory
+from hosts.models.inventory import NextChange
 from instances.models.instance import Instance
 from operations.models import Event, Operation
 from operations.models.operation import CONTROL, later
@@ -162,7 +163,7 @@ def remove_compute(found: Service) -> None:
         if held or Instance.objects.alive().on(found.uuid).exists():
             raise ServiceHasServers
         AggregateHost.objects.filter(host_id=found.uuid).delete()
-        Inventory.objects.filter(host_id=found.uuid).delete()
+        _remove_inventories(found.uuid)
         name = f"{found.host[:240]}~{found.uuid[:8]}"
         Host.objects.filter(pk=found.uuid).update(
             deleted_at=Now(), name=name, lease_expires_at=None, underlay_address=None, changed_at=Now()
@@ -170,6 +171,15 @@ def remove_compute(found: Service) -> None:
         agent_id = Host.objects.values_list("agent_id", flat=True).get(pk=found.uuid)
         Event.note("host.removed", "host", found.uuid, name=found.host)
         enrolment.retire_if_alone(agent_id, [found.uuid])
+
+
+def _remove_inventories(host_id: str) -> None:
+    """Change numbers go on from the highest there is: a row that stays takes it over from those that go, or readers
+    would miss the next changes of others."""
+    Inventory.objects.filter(
+        pk=Subquery(Inventory.objects.exclude(host_id=host_id).order_by("pk").values("pk")[:1])
+    ).update(change=NextChange())
+    Inventory.objects.filter(host_id=host_id).delete()
 
 
 def find_host(name: str) -> Host:

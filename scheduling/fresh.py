@@ -31,7 +31,8 @@ WHOLE_S = 600.0  # hosts are read whole so often, in the background: whatever to
 
 SPELLING = {
     "sqlite": {
-        "{clock}": "(JULIANDAY('now') - 2440587.5) * 86400.0, 0",
+        "{clock}": "(JULIANDAY('now') - 2440587.5) * 86400.0, "
+        "(SELECT COALESCE(MAX(change), 0) FROM hosts_inventory)",
         "{lease}": "(JULIANDAY(lease_expires_at) - 2440587.5) * 86400.0",
         "{moment}": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', %s, 'unixepoch')",
     },
@@ -111,14 +112,14 @@ class FreshTable:
             clock, mark = _database_clock()
             if now - self._whole_at > WHOLE_S:
                 self._take_hosts(_rows(LIVING), clock, whole=True)
-                highest = self._apply(Inventory.objects.filter(host__deleted_at__isnull=True))
+                self._apply(Inventory.objects.filter(host__deleted_at__isnull=True))
                 self._whole_at = now
             else:
                 self._take_hosts(_rows(CHANGED, self._clock - OVERLAP_S), clock)
-                highest = self._apply(Inventory.objects.filter(change__gte=self._mark))
+                self._apply(Inventory.objects.filter(change__gte=self._mark))
             self._renew(clock)
             self._take_counts()
-            self._clock, self._mark = clock, mark or max(self._mark, highest)
+            self._clock, self._mark = clock, mark
             self._read_at = now
 
     def add_claim(self, host_id: str, resources: Mapping[str, int]) -> None:
@@ -182,14 +183,13 @@ class FreshTable:
 
     # --- inventories, aggregates, counts
 
-    def _apply(self, inventories: Any) -> int:
-        """Write inventories down. The highest change number among them."""
-        columns = ("host_id", "resource_class", "capacity", "used", "total", "consumers", "change")
+    def _apply(self, inventories: Any) -> None:
+        """Write inventories down."""
+        columns = ("host_id", "resource_class", "capacity", "used", "total", "consumers")
         rows = list(inventories.order_by().values_list(*columns))
         with self.lock:
-            for *row, _change in rows:
+            for row in rows:
                 self.table.apply(*row)
-        return max((row[-1] for row in rows), default=0)
 
     def _take_image_properties(self, aggregates: Aggregates) -> None:
         """Of all servers, and only while a weigher reads them: every few seconds will do."""
@@ -211,7 +211,7 @@ class FreshTable:
 def _database_clock() -> tuple[float, int]:
     """The database's time (s since 1970), and the change number from which on something may still be under way.
 
-    The number is 0 on SQLite: writers come one after the other there, so the highest one seen will do.
+    On SQLite the highest one: writers come one after the other there. It may fall when a host and its inventories go.
     """
     [(now, mark)] = _rows(CLOCK)
     return float(now), int(mark)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from celery import Celery
 from kombu import Queue
 
-from computecloud.conf import conf
+from computecloud.conf import Conf, conf
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "computecloud.settings")
 CONF = conf()
@@ -19,10 +19,14 @@ BROKER_ANSWERS_S = 2.0
 QUEUE_TYPE = "quorum" if ON_RABBITMQ else "classic"  # RabbitMQ keeps a quorum queue through the loss of a node
 
 
-def _tls() -> dict[str, Any] | None:
+def broker_tls(settings: Conf) -> dict[str, Any] | None:
     """How a broker reached by TLS is verified: by its certificate and its name, never less."""
-    parts = urlsplit(CONF.broker_url)
-    files = {"ca": CONF.ca_file or None, "certificate": CONF.certificate_file or None, "key": CONF.key_file or None}
+    parts = urlsplit(settings.broker_url)
+    files = {
+        "ca": settings.ca_file or None,
+        "certificate": settings.certificate_file or None,
+        "key": settings.key_file or None,
+    }
     if parts.scheme == "rediss":
         return {
             "ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True, "ssl_ca_certs": files["ca"],
@@ -30,8 +34,10 @@ def _tls() -> dict[str, Any] | None:
         }  # fmt: skip
     if parts.scheme == "amqps":
         return {
-            "cert_reqs": ssl.CERT_REQUIRED, "check_hostname": True, "server_hostname": parts.hostname,
-            "ca_certs": files["ca"], "certfile": files["certificate"], "keyfile": files["key"],
+            # the name that is given is the name that is checked
+            "cert_reqs": ssl.CERT_REQUIRED, "server_hostname": parts.hostname,
+            "ca_certs": files["ca"] or ssl.get_default_verify_paths().cafile,
+            "certfile": files["certificate"], "keyfile": files["key"],
         }  # fmt: skip
     return None
 
@@ -45,7 +51,7 @@ app = Celery("computecloud")
 app.set_default()  # Celery's "current" app is per thread; servers publish from threads of their own
 app.conf.update(
     broker_url=CONF.broker_url,
-    broker_use_ssl=_tls(),
+    broker_use_ssl=broker_tls(CONF),
     # Queues that expire are kept alive by scripts that touch the bindings of others: an agent's user may not.
     **({"control_queue_expires": None} if CONF.role == "agent" else {}),
     result_backend=None,

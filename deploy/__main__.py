@@ -16,6 +16,8 @@ from deploy import (
     doctor,
     down,
     environment,
+    host,
+    join,
     logs,
     oddities,
     quality,
@@ -45,6 +47,24 @@ def _state(parser: argparse.ArgumentParser) -> None:
 def _help(main: argparse.ArgumentParser, _asked: argparse.Namespace) -> int:
     main.print_help()
     return 0
+
+
+def _host(parent: argparse.ArgumentParser) -> None:
+    """The verbs of `./cloud host`."""
+    verbs = parent.add_subparsers(dest="host_verb", required=True, metavar="VERB")
+    for name, text, do in (
+        ("list", "every compute host, wherever it runs", host.show),
+        ("add", "another host on this machine", host.add),
+        ("remove", "take a host out of the cloud; refused while it holds servers", host.remove),
+        ("token", "print the line with which another machine joins", host.token),
+    ):
+        one = verbs.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
+        one.set_defaults(do=do)
+        _state(one)
+        if name in ("add", "remove"):
+            one.add_argument("name", metavar="NAME")
+        if name == "token":
+            one.add_argument("--ttl", type=float, default=3600, metavar="S", help="seconds until it expires (3600)")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -84,6 +104,17 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--purge", action="store_true", help="remove the state folder too: database, images, disks, secrets"
     )
+
+    _host(verb("host", "list, add and remove compute hosts; tokens for other machines", partial(_help, main)))
+
+    one = verb("join", "make this machine a compute host of a cloud on another one", join.run)
+    _state(one)
+    one.add_argument("url", metavar="URL", help="its conductor, as ./cloud host token prints it")
+    one.add_argument("--token", metavar="T", help="the one-time token (not needed again afterwards)")
+    one.add_argument("--name", metavar="N", help="what the host is called (this machine's name)")
+    one.add_argument("--ca-fingerprint", metavar="F", help="of the cloud's authority, as printed with the token")
+    one.add_argument("--address", metavar="A", help="of this machine, for the other hosts (the one that leads to URL)")
+    one.add_argument("--fake", action="store_true", help="a simulated host, no libvirt")
 
     one = verb("status", "processes, memory, hosts and servers", status.run)
     _state(one)

@@ -66,6 +66,12 @@ class Client:
     def post(self, path: str, body: Json) -> Json:
         return self._json("POST", path, body)
 
+    def put(self, path: str, body: Json) -> Json:
+        return self._json("PUT", path, body)
+
+    def delete(self, path: str) -> None:
+        self._json("DELETE", path, None)
+
     def upload(self, path: str, file: Path) -> None:
         """PUT the bytes of ``file``."""
         with file.open("rb") as source:

@@ -39,6 +39,7 @@ class Wish:
     broker_port: int = 0
     tls: bool = False  # https, conductor and broker with the cloud's own authority
     hosts_listen: str = ""  # address of this machine at which hosts on other machines find conductor and broker
+    joined: str = ""  # this machine is a host of the cloud whose conductor is there, and no cloud itself
     added: list[str] = field(default_factory=list)  # hosts of this machine beside those that `up` makes
     removed: list[str] = field(default_factory=list)  # hosts that `up` makes no more
 

@@ -20,9 +20,7 @@ def stop_services(cloud: Cloud, progress: Progress) -> None:
     keeper.shut_down(last=frozenset(name for name in keeper.statuses() if name.split("@")[0] in OUTLIVE_WORKERS))
     for name in supervisor.end_orphans(cloud):
         progress.note(f"ended {name}, left by a supervisor that was killed")
-    for name in pids.names(cloud.run):
-        for kind in ("pid", "stat"):
-            (cloud.run / f"{name}.{kind}").unlink(missing_ok=True)
+    supervisor.forget_pids(cloud, pids.names(cloud.run))
 
 
 def check_is_ours(cloud: Cloud) -> None:

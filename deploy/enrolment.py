@@ -47,8 +47,8 @@ def known(cloud: Cloud, party: Party) -> list[str]:
     return [name for name in party.names if identity_file(cloud, name).exists()]
 
 
-def _uuid(cloud: Cloud, name: str) -> str:
-    path = identity_file(cloud, name)
+def uuid_in(path: Path) -> str:
+    """The identity that a file tells; "" when there is none."""
     return str(tomllib.loads(path.read_text())["uuid"]) if path.exists() else ""
 
 
@@ -79,8 +79,9 @@ def make_tokens(cloud: Cloud, ttl_s: float, *, count: int = 1, replaces: Sequenc
 def _enrol(cloud: Cloud, party: Party, names: Sequence[str], token: str) -> None:
     room = config.room_of(cloud, party.agent)
     admitted = known(cloud, party)
-    new = [NewHost(name, party.driver, _uuid(cloud, name) or party.ids.get(name, "")) for name in names]
-    speaks_for = _uuid(cloud, admitted[0]) if admitted else ""
+    ids = {name: uuid_in(identity_file(cloud, name)) or party.ids.get(name, "") for name in names}
+    new = [NewHost(name, party.driver, ids[name]) for name in names]
+    speaks_for = uuid_in(identity_file(cloud, admitted[0])) if admitted else ""
     try:
         made = enrolment.enrol(
             room, party.conductor_url, token, new, party.worker, trust=cloud.trust, speaks_for=speaks_for
@@ -100,7 +101,7 @@ def write_identities(cloud: Cloud, party: Party) -> None:
     if (credential.conductor_url, credential.broker_url) != (party.conductor_url, party.broker_url):
         room.move(party.conductor_url, party.broker_url)
     for name in known(cloud, party):
-        write_identity(identity_file(cloud, name), _uuid(cloud, name), name, room, party)
+        write_identity(identity_file(cloud, name), uuid_in(identity_file(cloud, name)), name, room, party)
 
 
 def write_identity(path: Path, uuid: str, name: str, room: Room, party: Party) -> None:

@@ -41,10 +41,15 @@ class Server:
     names_port: int = field(default_factory=_port)  # of its own name server, epmd
     nodes_port: int = field(default_factory=_port)
     password: str = field(default_factory=lambda: secrets.token_hex(12))
+    management_port: int = 0  # of its HTTP API; 0: none
 
     @property
     def url(self) -> str:
         return f"amqp://cloud:{self.password}@127.0.0.1:{self.port}//"
+
+    @property
+    def management_url(self) -> str:
+        return f"http://cloud:{self.password}@127.0.0.1:{self.management_port}"
 
     @property
     def pid(self) -> int | None:
@@ -134,16 +139,18 @@ class Server:
             "log.file.level = warning",
             "disk_free_limit.absolute = 50MB",
         ]
+        if self.management_port:
+            lines += ["management.tcp.ip = 127.0.0.1", f"management.tcp.port = {self.management_port}"]
         (self.folder / "rabbitmq.conf").write_text("\n".join(lines) + "\n")
         (self.folder / "rabbitmq.conf").chmod(0o600)
-        (self.folder / "enabled_plugins").write_text("[].\n")
+        (self.folder / "enabled_plugins").write_text(f"[{'rabbitmq_management' if self.management_port else ''}].\n")
 
 
 @contextmanager
-def server() -> Iterator[Server]:
+def server(*, management: bool = False) -> Iterator[Server]:
     """A running broker; raises Failure when it is not installed or does not start."""
     folder = Path(tempfile.mkdtemp(prefix="cc-mq-"))
-    one = Server(folder)
+    one = Server(folder, management_port=free_port() if management else 0)
     try:
         one.start()
         yield one

@@ -73,7 +73,8 @@ def run(asked: argparse.Namespace) -> int:
         print(json.dumps({"url": cloud.public_url, "state": str(cloud.state), "well": well,
                           "processes": [asdict(row) for row in found]}))  # fmt: skip
         return 0 if well else 3
-    print(f"{cloud.public_url}  ({cloud.state})\n")
+    what = f"a host of {cloud.wish.joined}" if cloud.wish.joined else cloud.public_url
+    print(f"{what}  ({cloud.state})\n")
     print(f"{'process':24} {'state':9} {'pid':>7} {'since':>8} {'memory':>10}")
     for row in found:
         print(f"{row.name:24} {row.state:9} {row.pid or '-':>7} {_since(row.since_s):>8} {row.pss_mib:6.1f} MiB")

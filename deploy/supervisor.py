@@ -258,6 +258,13 @@ def end_orphans(cloud: Cloud) -> list[str]:
     return [*(one.name for one in left), *([f"a worker of {FRONT}"] if stray else [])]
 
 
+def forget_pids(cloud: Cloud, names: Iterable[str]) -> None:
+    """These processes are no more; nobody looks for them again."""
+    for name in names:
+        for kind in ("pid", "stat"):
+            (cloud.run / f"{name}.{kind}").unlink(missing_ok=True)
+
+
 def wait_until(ready: Any, seconds: float, explain: str, every_s: float = 0.05) -> None:
     """Ask ``ready()`` until it is true. Raises Failure(explain) after ``seconds``."""
     deadline = time.monotonic() + seconds

@@ -6,6 +6,7 @@ import argparse
 import os
 import shutil
 import socket
+from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -23,6 +24,7 @@ from deploy import (
     front,
     gate,
     guests,
+    join,
     machines,
     management,
     pids,
@@ -162,19 +164,25 @@ def start_services(one: Cloud, local: Machines, progress: Progress) -> None:
         progress.note(f"started again: {', '.join(dead)}")
 
 
-def enrol(one: Cloud, local: Machines, progress: Progress) -> None:
-    """Hosts that are not enrolled yet come in through the conductor's door; then their agents start."""
+def enrol(one: Cloud, local: Machines, progress: Progress, *, replaces: Sequence[str]) -> None:
+    """Hosts that are not enrolled yet come in through the conductor's door; then their agents start.
+
+    ``replaces``: hosts of ours whose credential may have been lost.
+    """
     parties = machines.parties(one, local)
     if all(set(party.names) == set(enrolment.known(one, party)) for party in parties):
         return
     readiness.wait_for_conductor(one, parties[0].conductor_url)
-    enrolment.ensure(one, parties, progress, replaces=local.names)
+    enrolment.ensure(one, parties, progress, replaces=replaces)
     start_services(one, machines.with_agents(one, local), progress)
 
 
 def run(asked: argparse.Namespace) -> int:
     """Every step looks first, so that a second `up` changes nothing."""
     os.umask(0o077)  # whatever is made below is the owner's alone, the database too
+    here = cloud.load(asked.state)
+    if here.wish.joined:
+        return join.heal(here)
     one = settle(asked)
     one.state.parent.mkdir(parents=True, exist_ok=True)
     with cloud.alone(one):
@@ -204,7 +212,7 @@ def bring_up(one: Cloud, no_guest: bool) -> int:
         start_services(one, machines.with_agents(one, local), progress)
         readiness.wait_for_api(one)
     with progress.step("Enrolling hosts"):
-        enrol(one, local, progress)
+        enrol(one, local, progress, replaces=local.names)
     if not one.wish.restoring:  # then everything is there, and nothing may be made
         _furnish(one, secrets, progress)
     with progress.step("Compute hosts report"):

@@ -25,8 +25,10 @@ __all__ = [
     "hosts",
     "missing_devices",
     "prepare",
+    "remove",
     "status",
     "up",
+    "up_machine",
     "warm",
 ]
 
@@ -70,6 +72,22 @@ def up(state_dir: Path, names: Sequence[str], *, network: str | None = None, sta
     return records.hosts()
 
 
+def up_machine(state_dir: Path, name: str, address: str, uuid: str) -> Host:
+    """This machine as a whole is the host ``name``, reached by others at ``address``; its network stays as it is.
+
+    libvirtd has folders of its own all the same, so that a libvirt of the machine's own is left alone.
+    """
+    with underlay.alone():
+        records = load(state_dir)
+        records.machine_address = address
+        records.add([name])
+        records.uuids[name] = uuid
+        records.save()
+        one = records.host(name)
+        _prepare(records, one)
+    return one
+
+
 def prepare(state_dir: Path, name: str) -> Host:
     """Make one known host ready: after a restart of the machine, or when anything of it was lost."""
     with underlay.alone():
@@ -85,6 +103,8 @@ def _prepare(records: Records, one: Host) -> None:
     if namespaces.ensure(one):
         libvirt.forget_run_files(one)
     namespaces.ensure_mounts(one)
+    if records.machine_address:
+        return
     underlay.ensure_bridge(records.underlay)
     underlay.ensure_leg(records.underlay, one)
 
@@ -138,6 +158,30 @@ def missing_devices(state_dir: Path) -> list[str]:
     return underlay.missing(records.underlay, records.hosts()) if records.cidr else []
 
 
+def remove(state_dir: Path, name: str) -> None:
+    """End one host for good: guests, daemons, namespaces, devices, its folder and what was remembered of it."""
+    with underlay.alone():
+        records = load(state_dir)
+        if name not in records.uuids:
+            return
+        one = records.host(name)
+        _end(one)
+        shutil.rmtree(one.folder, ignore_errors=True)
+        records.forget(name)
+        records.save()
+        for other in records.hosts():
+            libvirt.write_configuration(other, {each.name: each.address for each in records.hosts()})
+
+
+def _end(one: Host) -> None:
+    if namespaces.alive(one):
+        libvirt.destroy_guests(one)
+    namespaces.end_processes(one)
+    namespaces.release(one)
+    if one.leg:
+        underlay.remove_leg(one)
+
+
 def down(state_dir: Path, *, purge: bool = False) -> None:
     """End the guests, daemons, namespaces and devices of all hosts below ``state_dir``, and nothing else.
 
@@ -145,12 +189,8 @@ def down(state_dir: Path, *, purge: bool = False) -> None:
     """
     with underlay.alone():
         records = load(state_dir)
-        for one in records.hosts() if records.cidr else []:
-            if namespaces.alive(one):
-                libvirt.destroy_guests(one)
-            namespaces.end_processes(one)
-            namespaces.release(one)
-            underlay.remove_leg(one)
+        for one in records.hosts() if records.cidr or records.machine_address else []:
+            _end(one)
         if records.cidr:
             underlay.remove_bridge(records.underlay)
         namespaces.release_folder(records.folder / "ns")

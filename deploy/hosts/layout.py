@@ -10,6 +10,7 @@ from pathlib import Path
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")
 NAMESPACES = ("net", "mnt", "uts")
+OF_A_MACHINE = ("mnt", "uts")  # a machine that is one host keeps its own network
 # Folders that every host has for itself: where they lie in the host's view, and below its own folder.
 PRIVATE_FOLDERS = {
     "/run/libvirt": "run",
@@ -57,9 +58,10 @@ class Host:
     number: int
     uuid: str
     address: str
-    gateway: str
+    gateway: str  # "" for the one host that a machine is as a whole
     folder: Path
     leg: str  # the machine's end of the veth
+    kinds: tuple[str, ...] = NAMESPACES  # the namespaces it has for itself
 
     def namespace(self, kind: str) -> Path:
         """The file that holds the namespace ``kind`` (net, mnt, uts)."""
@@ -69,7 +71,7 @@ class Host:
     def enter(self) -> list[str]:
         """The command prefix that runs a program on this host."""
         flags = {"net": "--net", "mnt": "--mount", "uts": "--uts"}
-        return ["nsenter", *(f"{flags[kind]}={self.namespace(kind)}" for kind in NAMESPACES), "--"]
+        return ["nsenter", *(f"{flags[kind]}={self.namespace(kind)}" for kind in self.kinds), "--"]
 
     @property
     def socket(self) -> Path:

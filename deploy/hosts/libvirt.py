@@ -54,6 +54,9 @@ def write_configuration(host: Host, others: dict[str, str]) -> None:
     _write(etc / "libvirtd.conf", LIBVIRTD_CONF.format(uuid=host.uuid))
     _write(etc / "qemu.conf", QEMU_CONF.format(address=host.address))
     _write(etc / "virtlogd.conf", VIRTLOGD_CONF)
+    if not host.gateway:  # the machine's own names serve; its own must be among them, or libvirt waits for look-ups
+        _write(host.folder / "etc-hosts", f"{Path('/etc/hosts').read_text()}\n{host.address} {host.name}\n")
+        return
     lines = ["127.0.0.1 localhost", f"{host.gateway} cloud"]
     lines += [f"{address} {name}" for name, address in others.items()]
     _write(host.folder / "etc-hosts", "\n".join(lines) + "\n")

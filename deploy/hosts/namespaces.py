@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from computecloud.core.command import run
-from deploy.hosts.layout import NAMESPACES, PRIVATE_FOLDERS, Host
+from deploy.hosts.layout import PRIVATE_FOLDERS, Host
 
 HIDDEN_FOLDERS = ("/run/dbus", "/run/systemd/machine")  # machined would mix the guests of all hosts
 PRIVATE_FILES = ("hosts", "resolv.conf")  # below /etc; in the host's folder as etc-NAME
@@ -35,12 +35,12 @@ def _here() -> dict[str, str]:
 def alive(host: Host) -> bool:
     """All namespaces of the host are held."""
     here = _here()
-    return all(here.get(str(host.namespace(kind))) == "nsfs" for kind in NAMESPACES)
+    return all(here.get(str(host.namespace(kind))) == "nsfs" for kind in host.kinds)
 
 
 def ensure(host: Host) -> bool:
     """The host has its namespaces; True when they were made now."""
-    folder = host.namespace("net").parent
+    folder = host.namespace("mnt").parent
     folder.mkdir(parents=True, exist_ok=True)
     if str(folder) not in _here():
         run(["mount", "--bind", str(folder), str(folder)])
@@ -48,9 +48,10 @@ def ensure(host: Host) -> bool:
     if alive(host):
         return False
     release(host)
-    for kind in NAMESPACES:
+    names = {"net": "--net", "mnt": "--mount", "uts": "--uts"}
+    for kind in host.kinds:
         host.namespace(kind).touch()
-    flags = [f"--net={host.namespace('net')}", f"--mount={host.namespace('mnt')}", f"--uts={host.namespace('uts')}"]
+    flags = [f"{names[kind]}={host.namespace(kind)}" for kind in host.kinds]
     run(["unshare", *flags, "--propagation", "slave", "hostname", host.name])
     return True
 
@@ -58,7 +59,7 @@ def ensure(host: Host) -> bool:
 def release(host: Host) -> None:
     """Let go of the namespaces; they end when no process is left in them."""
     here = _here()
-    for kind in NAMESPACES:
+    for kind in host.kinds:
         held = host.namespace(kind)
         if str(held) in here:
             run(["umount", "--lazy", str(held)])
@@ -88,7 +89,7 @@ def ensure_mounts(host: Host) -> None:
             _bind(host, host.folder / name, target)
     for name in PRIVATE_FILES:
         target = str(Path("/etc", name).resolve())
-        if target not in inside and Path(target).exists():
+        if target not in inside and Path(target).exists() and (host.folder / f"etc-{name}").exists():
             _bind(host, host.folder / f"etc-{name}", target)
     empty = host.folder / "empty"
     empty.mkdir(exist_ok=True)
@@ -112,13 +113,13 @@ def _bind(host: Host, source: Path, target: str) -> None:
 
 
 def processes(host: Host) -> list[int]:
-    """Ids of the processes in the host's network or mount namespace: daemons, guests, DHCP servers, whatever else.
+    """Ids of the processes in the host's own network or mount namespace: daemons, guests, DHCP servers, whatever else.
 
     The supervisor's programs among them would be started again: it is stopped before.
     """
     if not alive(host):
         return []
-    own = {kind: host.namespace(kind).stat().st_ino for kind in ("net", "mnt")}
+    own = {kind: host.namespace(kind).stat().st_ino for kind in host.kinds if kind != "uts"}
     return [pid for pid in _process_ids() if any(_namespace_of(pid, kind) == inode for kind, inode in own.items())]
 
 

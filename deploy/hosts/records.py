@@ -1,4 +1,4 @@
-"""What is remembered of the local hosts: ``<state>/hosts/hosts.json`` with the underlay and each host's uuid."""
+"""What is remembered of the local hosts: ``<state>/hosts/hosts.json``: the underlay, each host's uuid and number."""
 
 from __future__ import annotations
 
@@ -9,16 +9,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
-from deploy.hosts.layout import MOST_HOSTS, BadHosts, Host, Underlay, bridge_name, check_name, leg_name
+from deploy.hosts.layout import MOST_HOSTS, OF_A_MACHINE, BadHosts, Host, Underlay, bridge_name, check_name, leg_name
 
 
 @dataclass(slots=True)
 class Records:
-    """The hosts of one state folder, in the order they were first named: a host keeps its number and uuid."""
+    """The hosts of one state folder, in the order they were first named: a host keeps its number and uuid.
+
+    ``machine_address``: the machine as a whole is the one host, at this address of its own; there is no underlay.
+    """
 
     state_dir: Path
     cidr: str | None = None
     uuids: dict[str, str] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+    machine_address: str = ""
 
     @property
     def folder(self) -> Path:
@@ -34,15 +39,27 @@ class Records:
         """Remember new names, each with a fresh uuid; known ones stay as they are."""
         for name in names:
             self.uuids.setdefault(check_name(name), str(uuid4()))
+            if name not in self.numbers:
+                self.numbers[name] = min(set(range(len(self.numbers) + 1)) - set(self.numbers.values()))
         if len(self.uuids) > MOST_HOSTS:
             raise BadHosts(f"more than {MOST_HOSTS} hosts on one machine")
+
+    def forget(self, name: str) -> None:
+        """The name, its uuid and its number are free; the others keep theirs."""
+        self.uuids.pop(name, None)
+        self.numbers.pop(name, None)
 
     def host(self, name: str) -> Host:
         """The host called ``name``. Raises BadHosts."""
         if name not in self.uuids:
             known = ", ".join(self.uuids) or "none"
             raise BadHosts(f"there is no host {name!r} below {self.state_dir}; known: {known}")
-        number = list(self.uuids).index(name)
+        number = self.numbers[name]
+        if self.machine_address:
+            return Host(
+                name=name, number=number, uuid=self.uuids[name], address=self.machine_address, gateway="",
+                folder=self.folder / name, leg="", kinds=OF_A_MACHINE,
+            )  # fmt: skip
         underlay = self.underlay
         return Host(
             name=name,
@@ -63,7 +80,11 @@ class Records:
         target = self.folder / "hosts.json"
         part = target.with_suffix(".part")
         with part.open("w") as out:
-            json.dump({"cidr": self.cidr, "uuids": self.uuids}, out, indent=1)
+            facts = {
+                "cidr": self.cidr, "uuids": self.uuids, "numbers": self.numbers,
+                "machine_address": self.machine_address,
+            }  # fmt: skip
+            json.dump(facts, out, indent=1)
             out.flush()
             os.fsync(out.fileno())
         part.replace(target)
@@ -76,4 +97,6 @@ def load(state_dir: Path) -> Records:
     if not target.exists():
         return Records(state_dir)
     found = json.loads(target.read_text())
-    return Records(state_dir, found["cidr"], found["uuids"])
+    # Before hosts could be removed, their order was their number.
+    numbers = found.get("numbers") or {name: number for number, name in enumerate(found["uuids"])}
+    return Records(state_dir, found["cidr"], found["uuids"], numbers, found.get("machine_address", ""))

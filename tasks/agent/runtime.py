@@ -31,6 +31,7 @@ from tasks.pulse import Pulse
 log = structlog.get_logger(__name__)
 VERSION = "0.1.0"
 CANARY_TASK = "agent.canary"
+REGISTERED = "registered"  # a file that holds the id of the process which the conductor took
 RETRY_S = 1.0
 LOOK_S = 0.05
 SOUND_MISSES = 3
@@ -102,6 +103,7 @@ class Runtime:
                 self.seat.remember(*known, self.nonce)
                 self.conductor.register(wire.Register(self.nonce, VERSION, hosts, known=known))
                 self.seat.remember(self.nonce)
+                (Path(conf().state_dir) / REGISTERED).write_text(f"{os.getpid()}\n")
                 return
             except Transient as problem:  # the conductor is not reached, or the hypervisor does not answer yet
                 log.warning("not registered, trying again", error=str(problem))

@@ -22,6 +22,7 @@ import pytest
 from deploy import cloud, credentials, pids
 from deploy.client import Client
 from deploy.cloud import CHECKOUT, Cloud, free_port
+from tests.support import listeners
 
 pytestmark = pytest.mark.faults
 MOST_MIB = 450
@@ -116,6 +117,16 @@ def test_all_of_it_is_small_and_well(one: Cloud) -> None:
         "beat",
         "flower",
     }
+
+
+@pytest.mark.row("S53")
+def test_s53_without_tls_nothing_but_loopback_is_listened_on(one: Cloud) -> None:
+    assert listeners.of(one) == {f"tcp 127.0.0.1:{one.wish.port}", f"tcp 127.0.0.1:{one.wish.conductor_port}"}
+
+
+def test_other_machines_are_let_in_by_tls_only(one: Cloud) -> None:
+    done = run("up", "--hosts-listen", "192.0.2.1", "--state", str(one.state))
+    assert done.returncode == 1 and "needs --tls" in done.stderr
 
 
 def test_the_doctor_finds_nothing_wrong(one: Cloud) -> None:

@@ -72,6 +72,8 @@ TITLES: dict[str, str] = {
     "S48": "No known default opens a fresh cloud",
     "S51": "Secrets appear in no log, event, operation, message or refusal",
     "S52": "A forged message wakes up at most what was to be done anyway",
+    "S53": "Nothing listens but what was asked for; a host reaches its own only, of conductor and broker alike",
+    "S54": "A bad certificate is refused, of conductor and broker alike; TLS settings are real booleans",
 }  # fmt: skip
 """Row id → what holds. F: faults, S: attacks. A number that is missing here is not shown yet by any test."""
 

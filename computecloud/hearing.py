@@ -46,7 +46,8 @@ class Transport(redis.Transport):
 
 def harden() -> None:
     """For a worker, before it connects: the channel above, and no commands that stop, deafen or resize it."""
-    TRANSPORT_ALIASES["redis"] = f"{__name__}:Transport"
+    for scheme in ("redis", "rediss"):  # plain and with TLS
+        TRANSPORT_ALIASES[scheme] = f"{__name__}:Transport"
     for name, command in list(Panel.meta.items()):
         if command.type != "inspect" and name not in TELLING:
             for known in (name, *(word for word, made in Panel.data.items() if made is Panel.data[name])):

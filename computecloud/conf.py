@@ -89,6 +89,8 @@ class Conf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     max_attempts: int = 3  # a crashing operation is stopped after so many
     relay_after_s: float = 2.0  # an operation nobody took by then is rung again
     reconcile_s: float = 30.0
+    leftover_grace_s: float = 120.0  # what a moved or deleted server left is watched so long before it is set aside
+    quarantine_days: float = 7.0  # and its disks are kept so long on the host
     sweep_s: float = 5.0  # how often leases that ran out are looked for
     drain_s: float = 30.0  # a worker that is told to end has so long to hand over what it does
     canary_s: float = 30.0  # a worker rings its own queues that often, to hear whether it still hears

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from computecloud.conf import conf
@@ -18,10 +18,12 @@ from computecloud.core.actor import Actor
 from computecloud.core.errors import Conflict, Invalid, NotFound, OverQuota
 from computecloud.http import policy
 from hosts.models import Host
-from instances import quotas, server_groups
+from instances import quotas, repeats, server_groups
+from instances.actions.base import ACCEPTING
 from instances.actions.create import Create, CreateRequest
 from instances.errors import BadReference, InstanceNotFound
 from instances.models import Instance
+from instances.repeats import RequestKey
 from instances.states import VmState
 from integrations.networks import facade as networks
 from operations import engine, sql
@@ -65,13 +67,35 @@ def _within_quota(
         return make(replace(wanted, count=count))
 
 
+def create_once(
+    actor: Actor, key: RequestKey | None, make: Callable[[], CreateRequest], request_id: str
+) -> tuple[Instance, str | None]:
+    """The first server of the request and its password; of a key that was used before, what it made then.
+
+    Raises KeyUsedOtherwise, and what ``make`` and ``create`` raise.
+    """
+    before = repeats.earlier(actor, key)
+    if before is not None:
+        return before
+    wanted = make()
+    if key is not None:
+        wanted = replace(wanted, request_key=key.key, request_digest=key.digest)
+    try:
+        return create(actor, wanted, request_id)[0], wanted.admin_password
+    except (IntegrityError, OverQuota):
+        winner = repeats.earlier(actor, key)  # the same request at the same moment
+        if winner is None:
+            raise
+        return winner
+
+
 def _amounts(wanted: CreateRequest) -> dict[str, int]:
     """What one server takes, by Nova's names."""
     return {"instances": 1, "cores": wanted.flavor.vcpus, "ram": wanted.flavor.ram_mb}
 
 
 def _submit(actor: Actor, wanted: CreateRequest, request_id: str) -> list[Instance]:
-    with transaction.atomic():
+    with ACCEPTING():
         _admit(actor, wanted)
         return Create.submit(actor, wanted, request_id)
 

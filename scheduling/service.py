@@ -11,9 +11,9 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from django.db import transaction
-
 from computecloud.core.errors import CloudError
+from computecloud.core.failpoints import Point
+from operations.committing import Committing
 from scheduling import claims, configuration, groups, records, turns
 from scheduling.claims import Chosen
 from scheduling.decisions import Verdict, decide
@@ -24,6 +24,7 @@ from scheduling.snapshots import Snapshots
 from scheduling.table import HostTable
 
 TABLE = FreshTable()
+PLACING, CLAIMED = Committing("control"), Point("control.after_claim")
 SNAPSHOTS = Snapshots()
 AT_ONCE = 16  # placements in one transaction of a pass
 ROUNDS = 5  # decisions for one request before losing every race counts as no host
@@ -180,7 +181,7 @@ def _write_one(draft: Draft, place: int, lost: int) -> bool:
     if place:
         TABLE.add_claim(host.id, draft.amounts[place])
     try:
-        with transaction.atomic():
+        with PLACING(host.id):
             _write([(draft, place)], lost)
     except claims.ClaimLost:
         TABLE.reread([host.id])
@@ -199,7 +200,7 @@ def _forget_drafts(drafts: Sequence[Draft]) -> None:
 def _write_all(drafts: Sequence[Draft], pass_on: tuple[type[Exception], ...] = ()) -> bool:
     """Each draft with its first host, all in one transaction. False: not all of them can be."""
     try:
-        with transaction.atomic():
+        with PLACING(drafts[0].hosts[0].id):
             _write([(draft, 0) for draft in drafts], 0)
     except pass_on:
         _forget_drafts(drafts)
@@ -216,6 +217,7 @@ def _write(placements: Sequence[tuple[Draft, int]], lost: int) -> None:
     for draft, place in by_host:
         wanted, host = draft.job.request, draft.hosts[place]
         claims.claim(wanted.consumer_id, host.id, draft.amounts[place], wanted.project_id, wanted.user_id)
+        CLAIMED(host.id)
     for draft, place in by_host:
         if draft.job.request.group:
             groups.take_place(draft.job.request.group, draft.job.request.consumer_id, draft.hosts[place].id)

@@ -7,11 +7,12 @@ import os
 import structlog
 from celery import shared_task
 from celery.signals import task_prerun, worker_init, worker_shutdown
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from computecloud.conf import conf
+from computecloud.core.failpoints import Point
 from hosts import brokers, enrolment
 from instances.actions.base import Report
 from instances.actions.create import Create
@@ -19,6 +20,7 @@ from instances.actions.registry import ACTIONS
 from instances.models import Instance
 from integrations.images import facade as images
 from operations import bell
+from operations.committing import Committing
 from operations.models import Consumer, Operation
 from operations.models.operation import CONTROL, State, later
 from scheduling import service
@@ -27,6 +29,9 @@ from tasks.canary import Canary
 
 log = structlog.get_logger(__name__)
 STALLED = 5  # exit status
+ENDING = Committing("sweeper.end")
+BEFORE_PUBLISH, AFTER_PUBLISH = Point("relay.before_publish"), Point("relay.after_publish")
+AFTER_RETURN = Point("sweeper.after_return")
 
 
 def drop_broken_connection() -> None:
@@ -56,7 +61,9 @@ def relay() -> int:
     rung = 0
     for operation in waiting:
         if Operation.objects.filter(id=operation.id, state=State.PENDING).update(rung_at=Now()):
+            BEFORE_PUBLISH(operation.host_id)
             rung += bell.ring(operation.bell, operation.task_name, operation.id, operation.attempt)
+            AFTER_PUBLISH(operation.host_id)
     return rung
 
 
@@ -72,12 +79,15 @@ def sweep() -> None:
 
 def return_expired_leases() -> int:
     """A worker that died or froze loses its operation to the next attempt."""
-    return (
+    returned = (
         Operation.objects.filter(state=State.RUNNING, lease_until__lt=Now())
         .may_try_again(conf().max_attempts)
         .exclude(queue=CONTROL)
         .update(state=State.PENDING, lease_until=None, runner="", updated_at=Now(), rung_at=None)
     )
+    if returned:
+        AFTER_RETURN()
+    return returned
 
 
 def end_hopeless() -> None:
@@ -95,7 +105,7 @@ def end(operation: Operation) -> None:
         if crashed
         else "The operation did not finish before its deadline."
     )
-    with transaction.atomic():
+    with ENDING(operation.host_id):
         instance = Instance.objects.select_related("host").filter(id=operation.subject_id).first()
         if instance is None:
             return

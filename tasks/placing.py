@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -21,6 +20,7 @@ from instances.actions.create import Create
 from instances.models import Instance
 from instances.placement import to_request
 from operations import sql
+from operations.committing import Committing
 from operations.models import Operation
 from operations.models.operation import CONTROL, State, later
 from scheduling import records, service
@@ -30,6 +30,7 @@ MOST_AT_ONCE = 32
 RETURN_S = 60.0  # a host that leaves for a restart is waited for so long
 LOOK_AGAIN_S = 1.0
 PILED_UP_S = 0.25  # an operation that waited so long is not alone
+REFUSING = Committing("control.refuse")
 HELD = sql.seconds(-2.0)
 # Who marks an operation takes it along in its pass; another scheduler leaves it alone for a while.
 TAKE_ALONG = """UPDATE operations_operation SET rung_at = {now}
@@ -124,7 +125,7 @@ def _postponed(operations: Sequence[Operation]) -> bool:
 
 
 def refuse(operation: Operation, instance: Instance, fault: str, code: int = 500) -> None:
-    with transaction.atomic():
+    with REFUSING():
         Create.refuse(operation, instance, fault, code=code)
 
 
@@ -150,7 +151,7 @@ def _place_members(operation: Operation) -> bool:
         if isinstance(problem, service.NoValidHost) and _postponed([one for one, _instance in members]):
             return False
         code = problem.status if isinstance(problem, CloudError) else 500
-        with transaction.atomic():
+        with REFUSING():
             for one, instance in members:
                 Create.refuse(one, instance, str(problem), code=code)
     return True

@@ -58,6 +58,14 @@ class Driver(ABC):
         """Steps that end the guest and remove everything it had on this host (domain, disks, taps, config drive)."""
 
     @abstractmethod
+    def set_aside(self, ref: GuestRef) -> Sequence[Step]:
+        """As ``destroy``, for a leftover: its disks are kept in quarantine instead of removed."""
+
+    @abstractmethod
+    def reap(self, older_than_s: float) -> Sequence[str]:
+        """Remove what has been in quarantine longer; ids of the guests it was of."""
+
+    @abstractmethod
     def power_on(self, spec: GuestSpec) -> Sequence[Step]:
         """Steps that start an existing guest, its definition made anew from ``spec``."""
 

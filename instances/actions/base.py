@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from django.db import transaction
 from django.db.models.functions import Now
 
 from computecloud.core.actor import Actor
@@ -22,9 +21,12 @@ from instances.errors import InstanceInvalidState, InstanceIsLocked, InstanceNot
 from instances.models import Instance
 from instances.states import ENDS, VmState
 from operations import engine, sql
+from operations.committing import Committing
 from operations.models import Operation
 from operations.models.operation import CONTROL, State, host_queue
 from scheduling import claims, groups
+
+ACCEPTING = Committing("api")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class Action:
     ends_in: ClassVar[VmState | None] = None
     ignores_lock: ClassVar[bool] = False
     listed: ClassVar[bool] = True
+    examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)  # with which tests try it: of the request, of the order
     known: ClassVar[dict[str, type[Action]]] = {}  # every verb's class by its name
 
     def __init_subclass__(cls, **words: Any) -> None:
@@ -87,7 +90,7 @@ class Action:
     def request(cls, actor: Actor, instance: Instance, request_id: str = "", **args: Any) -> Operation:
         """Accept the verb: one guarded UPDATE of the server, one operation, one bell. Raises Conflict, Forbidden."""
         policy.authorize(actor, cls.rule, instance.project_id)
-        with transaction.atomic():
+        with ACCEPTING(instance.host_id):
             return cls.accept(actor, instance, request_id, args)
 
     @classmethod

@@ -6,15 +6,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import transaction
-
 from computecloud.core.actor import Actor
 from computecloud.core.errors import Conflict, Unavailable
 from computecloud.http import policy
 from hosts.drivers.base import ConsoleLogged, Driver
 from hosts.drivers.errors import Unsupported
 from hosts.drivers.specs import Step
-from instances.actions.base import Action, Order, Report
+from instances.actions.base import ACCEPTING, Action, Order, Report
 from instances.models import Instance
 from operations import engine
 from operations.models import Operation
@@ -56,7 +54,7 @@ class ConsoleOutput(Action):
     def ask(cls, actor: Actor, instance: Instance, request_id: str = "") -> str:
         """The log's text, waiting for the host. Raises Unavailable when it does not answer in time."""
         policy.authorize(actor, cls.rule, instance.project_id)
-        with transaction.atomic():
+        with ACCEPTING(instance.host_id):
             operation = cls.accept(actor, instance, request_id, {})
         pause, until = 0.01, time.monotonic() + PATIENCE_S
         while time.monotonic() < until:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -16,7 +15,7 @@ from computecloud.core.ids import new_uuid
 from hosts.drivers.base import Driver
 from hosts.drivers.specs import Step
 from hosts.models import Host
-from instances.actions.base import Action, Order, Report
+from instances.actions.base import ACCEPTING, Action, Order, Report
 from instances.models import Instance, InstanceTag
 from instances.states import VmState
 from integrations.images.facade import Image
@@ -77,6 +76,8 @@ class CreateRequest:
     block_devices: tuple[dict[str, Any], ...] = ()
     trusted_image_certificates: list[str] | None = None
     admin_password: str | None = None
+    request_key: str | None = None  # the client's own name of this request; see instances.repeats
+    request_digest: str = ""
 
 
 class Create(Action):
@@ -92,7 +93,7 @@ class Create(Action):
         """Accept one server or many, all within quota or none. Raises OverQuota."""
         rows = cls.rows(actor, wanted)
         reservation = f"r-{new_uuid()[:8]}"
-        with transaction.atomic():
+        with ACCEPTING():
             cls.take_quota(rows)
             first: Operation | None = None
             for row in rows:
@@ -168,6 +169,8 @@ class Create(Action):
         cls, actor: Actor, row: Instance, wanted: CreateRequest, request_id: str, first: Operation | None
     ) -> Operation:
         """``first``: the operation of the request's first server. Its bell is heard for all members, its children."""
+        key = wanted.request_key if row.launch_index == 0 else None
+        args = cls.args(wanted) | ({"request_digest": wanted.request_digest} if key else {})
         secret = sealed.seal({"admin_password": wanted.admin_password}) if wanted.admin_password else None
         return engine.accept(
             actor=actor,
@@ -177,10 +180,11 @@ class Create(Action):
             project_id=row.project_id,
             verb=cls.verb,
             id=row.open_operation,
-            args=cls.args(wanted),
+            args=args,
             sealed=secret,
             parent=first,
             ring=first is None,
+            request_key=key,
         )
 
     # --- at the centre: the placement's commit and its refusal

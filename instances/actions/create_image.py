@@ -25,6 +25,7 @@ class CreateImage(Action):
     rule = "os_compute_api:servers:create_image"
     allowed_from = frozenset({VmState.ACTIVE, VmState.STOPPED, VmState.PAUSED, VmState.SUSPENDED})
     with_spec = False
+    examples = ({"name": "example", "metadata": {}, "image_id": "example"},)
 
     @classmethod
     def of(cls, actor: Actor, instance: Instance, name: str, metadata: Mapping[str, str], request_id: str = "") -> str:

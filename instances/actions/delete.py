@@ -41,30 +41,30 @@ class Delete(Action):
                 raise InstanceNotFound(instance_id=instance.id)
             if fresh.is_locked and not actor.is_admin:
                 raise InstanceIsLocked(instance_id=instance.id)
-            under_way = cls._supersede(fresh)
-            if under_way is not None:
-                return under_way
+            under_way = cls._open_one(fresh)
+            if under_way is not None and under_way.verb == cls.verb:
+                return under_way  # asked twice, it is the first one
             operation_id = new_uuid()
             if cls._mark(fresh, operation_id):
+                if under_way is not None:
+                    cls._stop(under_way)
                 return cls._begin(actor, fresh, request_id, operation_id)
         raise Conflict(f"Instance {instance.id} is changing; try again.")
 
     @classmethod
-    def _supersede(cls, fresh: Instance) -> Operation | None:
-        """Stop what is open at its next step; a delete asked twice is the first one."""
-        if not fresh.open_operation:
-            return None
-        under_way = sql.find(Operation, fresh.open_operation)
-        if under_way is not None and under_way.verb == cls.verb and under_way.is_open:
-            return under_way
-        engine.supersede("server", fresh.id)
-        if under_way is not None and under_way.is_open:
-            cls.known[under_way.verb].superseded(under_way)
-        return None
+    def _open_one(cls, fresh: Instance) -> Operation | None:
+        found = sql.find(Operation, fresh.open_operation) if fresh.open_operation else None
+        return found if found is not None and found.is_open else None
+
+    @classmethod
+    def _stop(cls, under_way: Operation) -> None:
+        """What is open stops at its next step."""
+        engine.supersede("server", under_way.subject_id)
+        cls.known[under_way.verb].superseded(under_way)
 
     @classmethod
     def _mark(cls, fresh: Instance, operation_id: str) -> bool:
-        """The guarded UPDATE: nothing that was read has changed."""
+        """The guarded UPDATE: nothing that was read has changed. Only then is what was open told to stop."""
         unchanged = {
             "id": fresh.id,
             "deleted_at": None,

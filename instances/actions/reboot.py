@@ -26,6 +26,7 @@ class Reboot(Action):
     rule = "os_compute_api:servers:reboot"
     allowed_from = HARD_FROM
     turns_power = True
+    examples = ({"type": "SOFT"}, {"type": "HARD"})
 
     @classmethod
     def accept(cls, actor: Actor, instance: Instance, request_id: str, args: dict[str, Any]) -> Operation:

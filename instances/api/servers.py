@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.http import HttpResponse
@@ -9,7 +10,7 @@ from django.http import HttpResponse
 from computecloud.core.errors import NotFound
 from computecloud.http.answers import answer, empty
 from computecloud.http.views import ServiceViewSet, accepts, query
-from instances import servers
+from instances import repeats, servers
 from instances.actions.delete import Delete
 from instances.api import server_filters, server_rows, server_shapes
 from instances.api.links import next_links, thing_links
@@ -57,8 +58,9 @@ class ServerViewSet(ServiceViewSet):
 
     @accepts(CREATE)
     def create(self, request: Any, body: dict[str, Any]) -> HttpResponse:
-        wanted = to_request(body, request.api_version, self.actor)
-        made = servers.create(self.actor, wanted, request.request_id)[0]
+        key = repeats.read(request.headers, body)
+        wish = partial(to_request, body, request.api_version, self.actor)
+        made, password = servers.create_once(self.actor, key, wish, request.request_id)
         if truth(body["server"].get("return_reservation_id", False)):
             return answer({"reservation_id": made.reservation_id}, 202)
         links = thing_links("servers", made.id)
@@ -67,8 +69,9 @@ class ServerViewSet(ServiceViewSet):
             "links": links,
             "OS-DCF:diskConfig": made.disk_config,
             "security_groups": body["server"].get("security_groups", [{"name": "default"}]),
-            "adminPass": wanted.admin_password,
         }
+        if password:
+            shown["adminPass"] = password
         return answer({"server": shown}, 202, {"Location": links[0]["href"]})
 
     @accepts(UPDATE)

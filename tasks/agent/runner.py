@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 REPORT_TRIES = 5
+AFTER_TAKE = failpoints.Point("agent.take.after")
+BEFORE_REPORT, AFTER_REPORT = failpoints.Point("agent.report.before"), failpoints.Point("agent.report.after")
 
 
 class Stopped(Exception):
@@ -73,6 +75,7 @@ class Runner:
         asked_at = time.monotonic()
         answer = self.conductor.take(wire.Take([wire.Bell(operation_id, attempt)], self.runner))
         for order in answer.orders:
+            AFTER_TAKE(order.host_id)
             self._work(Work(order, leased_at=asked_at))
         return bool(answer.orders)
 
@@ -89,7 +92,7 @@ class Runner:
             except Leaving:
                 log.info("operation given back", operation=order.operation_id, verb=order.verb, cursor=work.cursor)
                 report = self._finished(work, "given_back", cursor=work.cursor)
-        self._report(report)
+        self._report(work, report)
 
     @contextmanager
     def _registered(self, work: Work) -> Iterator[None]:
@@ -155,13 +158,13 @@ class Runner:
     def _step(self, work: Work, step: Step) -> None:
         """One ensure-step between its two crash points."""
         self._go_on(work)
-        name = f"server.{work.order.verb}.{step.name}"
+        name, host_id = f"server.{work.order.verb}.{step.name}", work.order.host_id
         start = time.perf_counter()
         try:
-            failpoints.point(name + ".before")
+            failpoints.point(name + ".before", host_id)
             self._go_on(work)  # the process may have slept at this very place
             stepping.run(step, partial(self._must_end, work))
-            failpoints.point(name + ".after")
+            failpoints.point(name + ".after", host_id)
         except Exception as problem:
             work.steps.append(_said(step, "failed", start, str(problem)))
             raise
@@ -212,12 +215,13 @@ class Runner:
     def _finished(work: Work, outcome: str, **facts: object) -> wire.Finished:
         return wire.Finished(work.order.operation_id, work.order.attempt, outcome, work.steps, **facts)  # type: ignore[arg-type]
 
-    def _report(self, report: wire.Finished) -> None:
+    def _report(self, work: Work, report: wire.Finished) -> None:
         """Tell the conductor; if it cannot be reached for long, the lease runs out and the work is done again."""
-        failpoints.point("agent.report.before")
+        BEFORE_REPORT(work.order.host_id)
         for wait in range(REPORT_TRIES):
             try:
                 self.conductor.finish(wire.Finish(self.runner, [report]))
+                AFTER_REPORT(work.order.host_id)
                 return
             except ConductorUnreachable as problem:
                 log.warning("report not delivered", operation=report.id, error=str(problem))

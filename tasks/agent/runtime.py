@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 import uuid
 from collections.abc import Sequence
@@ -34,6 +35,7 @@ CANARY_TASK = "agent.canary"
 REGISTERED = "registered"  # a file that holds the id of the process which the conductor took
 RETRY_S = 1.0
 LOOK_S = 0.05
+AGAIN_S = 1.5
 SOUND_MISSES = 3
 CERTIFICATE_S = 6 * 3600.0
 FRESH_BEATS = 3  # so many intervals ago the conductor answered at the latest, or silence of the broker says nothing
@@ -71,7 +73,7 @@ class Runtime:
         self.pulses = [
             Pulse("heartbeat", self.beat, conf().heartbeat_s),
             Pulse("renewer", self.runner.renew, conf().lease_s / 3),
-            Pulse("reconciler", self.reconciler.run, conf().reconcile_s),
+            Pulse("reconciler", self.reconcile, conf().reconcile_s),
             Pulse("canary", self.sing, conf().canary_s),
             Pulse("certificate", partial(certificate.renew, self.conductor), CERTIFICATE_S),
         ]
@@ -151,6 +153,13 @@ class Runtime:
             return wire.HostBeat(host_id, is_sound=self._misses[host_id] < SOUND_MISSES)
         self._misses[host_id] = 0
         return wire.HostBeat(host_id, found.disk_free_gb, found.running_vms)
+
+    def reconcile(self) -> None:
+        """Look; and look again soon where rows had just changed."""
+        if self.reconciler.run():
+            soon = threading.Timer(AGAIN_S, self.pulses[2].nudge)
+            soon.daemon = True
+            soon.start()
 
     # --- the canary
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
@@ -14,11 +13,13 @@ from hosts.drivers.specs import HostInventory
 from hosts.models import Agent, Host, Inventory
 from hosts.models.inventory import NextChange
 from hosts.offers import Offer, offers_of
+from operations.committing import Committing
 from operations.models import Operation
 from operations.models.operation import State, host_queue, later
 from tasks.conductor import door, wire
 
 MOST_BELLS = 50
+REGISTERING = Committing("conductor.register")
 
 
 def register(agent_id: str, asked: wire.Register) -> None:
@@ -37,7 +38,7 @@ def register(agent_id: str, asked: wire.Register) -> None:
 def _register(agent_id: str, asked: wire.Register) -> None:
     alive = Host.objects.alive().filter(agent=OuterRef("pk"), lease_expires_at__gt=Now())
     ours = Q(nonce__in=["", *asked.known]) | ~Exists(alive)
-    with transaction.atomic():
+    with REGISTERING(asked.hosts[0].id if asked.hosts else ""):
         rows = Agent.objects.filter(ours, id=agent_id)
         if not rows.update(nonce=asked.nonce, version=asked.version, registered_at=Now()):
             raise door.IdentityInUse

@@ -17,47 +17,87 @@ from instances.spec import underlay_peers
 from instances.states import VmState
 from integrations.networks import facade as networks
 from operations.models import Event
+from operations.models.operation import later
 from tasks.conductor import adoption, oddities, wire
 
 RUNS = frozenset({VmState.ACTIVE.value, VmState.PAUSED.value})
+BY_ITSELF = {
+    (VmState.STOPPED, PowerState.RUNNING): VmState.ACTIVE,
+    (VmState.PAUSED, PowerState.RUNNING): VmState.ACTIVE,
+    (VmState.SUSPENDED, PowerState.RUNNING): VmState.ACTIVE,
+    (VmState.ACTIVE, PowerState.PAUSED): VmState.PAUSED,
+}
 OFF = frozenset({PowerState.SHUTDOWN, PowerState.CRASHED, PowerState.NOSTATE})
 
 
 def observe(asked: wire.Observe) -> wire.ObserveAnswer:
     """Record what the host sees of each server it owns; answer which leftovers have no right to be there."""
+    look_again = False
     if conf().restoring:
         adoption.follow(asked)
     else:
-        _settle_all(asked)
-    return _judge(asked)
+        look_again = _settle_all(asked)
+    _note_removals(asked)
+    return _judge(asked, look_again)
 
 
-def _settle_all(asked: wire.Observe) -> None:
+def _settle_all(asked: wire.Observe) -> bool:
+    """Whether some row changed after the host had begun to look: what it saw may be older, and says nothing."""
     seen = {guest.id: guest for guest in asked.guests}
-    for instance in Instance.objects.alive().filter(host_id=asked.host_id, open_operation__isnull=True):
+    idle = Instance.objects.alive().filter(host_id=asked.host_id, open_operation__isnull=True)
+    fresh = set(idle.filter(updated_at__gte=later(-asked.age_s)).values_list("id", flat=True))
+    for instance in idle.exclude(id__in=fresh):
         guest = seen.get(instance.id)
         power = PowerState(guest.power) if guest else PowerState.NOSTATE
-        if power != instance.observed_power or _differs(instance, power):
-            _settle(instance, power, asked.is_first)
+        if power != instance.observed_power or _went_off(instance, power) or _is_by_itself(instance, power):
+            _settle(instance, power, _why_to_start(guest, asked.is_first))
+    return bool(fresh)
 
 
-def _differs(instance: Instance, power: PowerState) -> bool:
+def _note_removals(asked: wire.Observe) -> None:
+    """What the host did with leftovers, kept as events: of their servers, if there are rows of them."""
+    ids = [removal.guest_id for removal in asked.removals]
+    owners = dict(Instance.objects.filter(id__in=ids).values_list("id", "project_id")) if ids else {}
+    for removal in asked.removals:
+        Event.note(
+            f"server.leftover.{removal.what}",
+            "server",
+            removal.guest_id,
+            project_id=owners.get(removal.guest_id, ""),
+            host_id=asked.host_id,
+        )
+
+
+def _went_off(instance: Instance, power: PowerState) -> bool:
     return instance.settled in RUNS and power in OFF
 
 
-def _settle(instance: Instance, power: PowerState, is_first: bool) -> None:
-    """A guest that went off by itself shows SHUTOFF; after the host's own restart it is started again."""
+def _is_by_itself(instance: Instance, power: PowerState) -> VmState | None:
+    """What a server has become without a verb: its guest runs, or is paused."""
+    return BY_ITSELF.get((VmState(instance.settled), power))
+
+
+def _why_to_start(guest: wire.GuestSeen | None, is_first: bool) -> str:
+    """Why a guest that is off and should be on is started again; empty when it went off by itself."""
+    if is_first:
+        return "the host was restarted"
+    return "" if guest else "its definition was gone"
+
+
+def _settle(instance: Instance, power: PowerState, why_to_start: str) -> None:
+    """A guest that went off by itself shows SHUTOFF. One that its host lost is started, if its disks are there."""
     with transaction.atomic():
-        if _differs(instance, power) and is_first and instance.power_on:
+        if _went_off(instance, power) and why_to_start and instance.power_on:
             _record(instance, observed_power=power.value, settled=VmState.STOPPED.value)
             fresh = Instance.objects.select_related("host").get(id=instance.id)
-            Start.accept(SYSTEM, fresh, "", {"reason": "the host was restarted"})
-        elif _differs(instance, power):
+            Start.accept(SYSTEM, fresh, "", {"reason": why_to_start})
+        elif _went_off(instance, power):
             _record(instance, observed_power=power.value, settled=VmState.STOPPED.value, power_on=False)
             Event.note("server.went.off", "server", instance.id, project_id=instance.project_id, power=power.name)
-        elif instance.settled == VmState.STOPPED.value and power == PowerState.RUNNING:
-            _record(instance, observed_power=power.value, settled=VmState.ACTIVE.value, power_on=True)
-            Event.note("server.came.up", "server", instance.id, project_id=instance.project_id, power=power.name)
+        elif now := _is_by_itself(instance, power):
+            _record(instance, observed_power=power.value, settled=now.value, power_on=True)
+            kind = "server.came.up" if now == VmState.ACTIVE else "server.was.paused"
+            Event.note(kind, "server", instance.id, project_id=instance.project_id, power=power.name)
         else:
             _record(instance, observed_power=power.value)
 
@@ -69,7 +109,7 @@ def _record(instance: Instance, **changes: Any) -> None:
     )
 
 
-def _judge(asked: wire.Observe) -> wire.ObserveAnswer:
+def _judge(asked: wire.Observe, look_again: bool) -> wire.ObserveAnswer:
     """A leftover may go when its row says so: deleted, or owned by another host under a newer epoch.
 
     What no row knows is kept as an oddity and left alone. After a restore nothing goes: a row may be too old to judge.
@@ -87,7 +127,10 @@ def _judge(asked: wire.Observe) -> wire.ObserveAnswer:
         elif row.deleted_at is not None or row.owner_epoch > epochs.get(suspect, -1) or _is_homeless(row):
             gone.append(wire.Bell(suspect, row.owner_epoch))
     condemned = oddities.record(asked.host_id, _oddities(asked, unknown))
-    return wire.ObserveAnswer([] if conf().restoring else gone + condemned, unknown, _peers(asked.host_id))
+    trusted = not conf().restoring
+    return wire.ObserveAnswer(
+        gone + condemned if trusted else [], unknown, _peers(asked.host_id), look_again=look_again, may_reap=trusted
+    )
 
 
 def _oddities(asked: wire.Observe, unknown: list[str]) -> oddities.Seen:

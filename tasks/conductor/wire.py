@@ -181,6 +181,13 @@ class GuestSeen(msgspec.Struct, frozen=True):
     epoch: int
 
 
+class Removal(msgspec.Struct, frozen=True):
+    """What the reconciler did with a leftover: ``set_aside`` or ``reaped``."""
+
+    guest_id: str
+    what: str
+
+
 class Observe(msgspec.Struct, frozen=True):
     """All guests that a host sees. ``leftovers``: ids of which it holds something though they are not its guests.
 
@@ -191,18 +198,23 @@ class Observe(msgspec.Struct, frozen=True):
     guests: list[GuestSeen]
     leftovers: list[str] = []
     is_first: bool = False  # the first look after the agent's start
+    age_s: float = 0.0  # the look began at most so long ago: rows that changed since know better
+    removals: list[Removal] = []  # since the last report that was answered
     lost_disks: dict[str, str] = {}
 
 
 class ObserveAnswer(msgspec.Struct, frozen=True):
-    """``gone``: leftovers whose rows say deleted or owned elsewhere, for removal at the second sighting.
+    """``gone``: leftovers whose rows say deleted or owned elsewhere; the host watches them a while, then acts.
 
+    ``look_again``: rows had just changed. ``may_reap``: rows are to be trusted, they are not those of a backup.
     ``peers``: network id → underlay addresses of the hosts that its frames are flooded to.
     """
 
     gone: list[Bell] = []
     unknown: list[str] = []
     peers: dict[str, list[str]] = {}
+    look_again: bool = False
+    may_reap: bool = False
 
 
 # Made here, once: msgspec 0.22 crashes the process when two threads learn of a type at the same time.

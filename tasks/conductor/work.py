@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import structlog
-from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
 from computecloud.conf import conf
 from computecloud.core.clock import utcnow
+from computecloud.core.failpoints import Point
 from instances.actions.base import Report
 from instances.actions.registry import ACTIONS
 from instances.models import Instance
 from instances.spec import guest_spec
 from operations import bell, sql
+from operations.committing import Committing
 from operations.models import Operation, Step
 from operations.models.operation import State, host_queue, later
 from tasks.conductor import wire
 
 log = structlog.get_logger(__name__)
+FINISHING, TAKEN = Committing("conductor.finish"), Point("conductor.after_take")
 BACK_OFF_S = (1.0, 5.0, 15.0)
 
 
@@ -53,6 +55,7 @@ def _take_one(operation: Operation, runner: str) -> wire.OrderWire | None:
     )
     if not won:
         return None
+    TAKEN(operation.host_id)
     return wire.OrderWire(
         operation_id=operation.id,
         verb=operation.verb,
@@ -94,7 +97,8 @@ def finish(asked: wire.Finish, hosts: frozenset[str]) -> wire.FinishAnswer:
 
 
 def _finish_one(report: wire.Finished, runner: str, hosts: frozenset[str]) -> bool:
-    with transaction.atomic():
+    host_id = next(iter(hosts)) if len(hosts) == 1 else ""  # of a crash point's scope
+    with FINISHING(host_id):
         operation = sql.find(Operation, report.id)
         if operation is None or not _holds(operation, report, runner, hosts):
             return False

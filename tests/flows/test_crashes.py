@@ -35,7 +35,7 @@ def dying(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
     def arm(name: str) -> list[str]:
         passed: list[str] = []
 
-        def point(reached: str) -> None:
+        def point(reached: str, *_scope: str) -> None:
             passed.append(reached)
             if reached == name and passed.count(name) == 1:
                 raise Died(name)
@@ -120,12 +120,13 @@ def test_the_worker_dies_at_each_point(
         stage.assert_balanced()
 
 
+@pytest.mark.row("F17")
 def test_an_operation_that_always_kills_its_worker_is_stopped(
     stage: Stage, member: Member, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [server] = member.creates()
 
-    def point(reached: str) -> None:
+    def point(reached: str, *_scope: str) -> None:
         if reached == "server.create.define.before":
             raise Died(reached)
 
@@ -152,7 +153,7 @@ def test_an_operation_that_always_kills_its_worker_is_stopped(
 
 def test_a_report_that_got_lost_is_made_again(stage: Stage, member: Member, monkeypatch: pytest.MonkeyPatch) -> None:
     [server] = member.creates()
-    monkeypatch.setattr(stage.runner, "_report", lambda _report: None)
+    monkeypatch.setattr(stage.runner, "_report", lambda *_report: None)
     for operation in Operation.objects.all():
         stage.ring(operation)
         operation.refresh_from_db()
@@ -166,6 +167,7 @@ def test_a_report_that_got_lost_is_made_again(stage: Stage, member: Member, monk
     stage.assert_balanced()
 
 
+@pytest.mark.row("F35")
 def test_the_same_bell_five_times_acts_once(stage: Stage, member: Member) -> None:
     member.creates()
     for _ in range(2):
@@ -176,6 +178,7 @@ def test_the_same_bell_five_times_acts_once(stage: Stage, member: Member) -> Non
     stage.assert_balanced()
 
 
+@pytest.mark.row("F15")
 def test_a_woken_worker_of_the_past_changes_nothing(stage: Stage, member: Member) -> None:
     """F15: it froze past its lease; the next attempt finished; its own report comes late."""
     [server] = member.creates()
@@ -266,3 +269,202 @@ def test_what_an_unreachable_conductor_cannot_confirm_is_left_alone(stage: Stage
     assert server.id in stage.guests(), "one sighting is not enough"
     stage.reconciler.run()
     assert server.id not in stage.guests()
+
+
+# --- what is left behind
+
+
+def leave_behind(stage: Stage, member: Member) -> Instance:
+    """A guest of which its server's row says that it was deleted."""
+    [server] = member.creates()
+    stage.settle()
+    server.refresh_from_db()
+    Instance.objects.filter(id=server.id).update(host=None, open_operation=None)
+    return server
+
+
+def test_leftovers_are_watched_then_set_aside_then_reaped(
+    stage: Stage, member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from operations.models import Event
+
+    server = leave_behind(stage, member)
+    stage.reconciler.grace_s = 3600.0
+    for _ in range(3):
+        stage.reconciler.run()
+    assert server.id in stage.guests(), "it has its time of grace"
+
+    stage.reconciler.grace_s = 0.0
+    stage.reconciler.run()
+    assert stage.guests() == {}
+    [place] = stage.folder.glob("*/quarantine/*")
+    assert place.name.startswith(server.id)
+    assert [thing.name for thing in place.iterdir()] == [f"{server.id}.json"]
+
+    for _ in range(2):
+        stage.reconciler.run()
+    assert place.exists(), "it has its days"
+    for driver in stage.drivers.values():
+        assert not driver.leftovers(frozenset())
+        driver.reap(0.0)
+    assert not place.exists()
+    told = Event.objects.filter(subject_id=server.id, kind__startswith="server.leftover")
+    assert list(told.values_list("kind", "project_id")) == [("server.leftover.set_aside", server.project_id)]
+
+
+def test_what_a_host_saw_before_a_verb_ended_says_nothing_after_it(stage: Stage, member: Member) -> None:
+    """It listed its guests, then a build finished, then its report arrived: the server does not go off for that."""
+    from tasks.conductor import watch, wire
+
+    [server] = member.creates()
+    stage.settle()
+    server.refresh_from_db()
+    late = watch.observe(wire.Observe(server.host_id or "", [], age_s=30.0))
+    assert late.look_again
+    server.refresh_from_db()
+    assert (server.status, server.power_on) == ("ACTIVE", True)
+
+
+def test_a_guest_whose_definition_is_gone_is_defined_again_from_its_row(stage: Stage, member: Member) -> None:
+    from hosts.drivers import steps
+    from hosts.drivers.specs import GuestRef
+
+    [server] = member.creates()
+    stage.settle()
+    server.refresh_from_db()
+    stage.reconciler.run()
+    driver = stage.drivers[server.host_id or ""]
+    for step in driver.destroy(GuestRef(server.id, server.owner_epoch))[:2]:
+        steps.run(step)
+    stage.reconciler.run()
+    stage.settle()
+    server.refresh_from_db()
+    assert server.status == "ACTIVE"
+    assert Operation.objects.get(verb="start").args == {"reason": "its definition was gone"}
+    stage.assert_balanced()
+
+
+def test_a_guest_that_runs_or_pauses_by_itself_is_followed(stage: Stage, member: Member) -> None:
+    from hosts.drivers.fake.driver import FakeDriver
+    from hosts.drivers.specs import PowerState
+
+    [server] = member.creates()
+    stage.settle()
+    server.refresh_from_db()
+    driver = stage.drivers[server.host_id or ""]
+    assert isinstance(driver, FakeDriver)
+    for power, status in (
+        (PowerState.PAUSED, "PAUSED"), (PowerState.RUNNING, "ACTIVE"),
+        (PowerState.SHUTDOWN, "SHUTOFF"), (PowerState.RUNNING, "ACTIVE"),
+    ):  # fmt: skip
+        driver.occur(server.id, power)
+        stage.reconciler.run()
+        server.refresh_from_db()
+        assert server.status == status
+
+
+# --- deliveries
+
+
+@pytest.mark.row("F36")
+def test_a_bell_that_comes_an_hour_late_finds_nothing_to_do(stage: Stage, member: Member) -> None:
+    [server] = member.creates()
+    stage.ring(Operation.objects.get())
+    late = Operation.objects.get()
+    stage.settle()
+    server.refresh_from_db()
+    Delete.request(member.actor, server)
+    stage.settle()
+    assert stage.runner.run(late.id, late.attempt) is False
+    assert stage.guests() == {}
+    stage.assert_balanced()
+
+
+@pytest.mark.row("F37")
+def test_stop_start_reboot_and_delete_are_delivered_out_of_order(stage: Stage, member: Member) -> None:
+    """The rows decide: each verb waits for the one before, and delete ends whatever is open."""
+    [server] = member.creates()
+    stage.settle()
+    bells: list[tuple[str, int]] = []
+    for verb in (Stop, Start, Reboot):
+        server.refresh_from_db()
+        asked = verb.request(member.actor, server, **verb.examples[-1])
+        bells.append((asked.id, asked.attempt))
+        if verb is not Reboot:
+            stage.settle()
+    server.refresh_from_db()
+    gone = Delete.request(member.actor, server)
+    for operation_id, attempt in [(gone.id, gone.attempt), *reversed(bells)]:
+        stage.runner.run(operation_id, attempt)
+    server.refresh_from_db()
+    assert server.status == "DELETED"
+    assert Operation.objects.get(verb="reboot").state == "superseded"
+    assert stage.guests() == {}
+    stage.assert_balanced()
+
+
+@pytest.mark.row("F40")
+@pytest.mark.parametrize("times", [1, 2])
+def test_delete_races_a_build_at_every_step(
+    times: int, stage: Stage, member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked once or twice while the build stands at each of its points; the build's host hears of it at a renewal."""
+    from tasks import crashpoints
+
+    points = [f"server.create.{step}.{when}" for step in crashpoints.steps_of("create") for when in ("before", "after")]
+    assert len(points) >= 12
+    for name in points:
+        [server] = member.creates()
+
+        def point(reached: str, *_scope: str, name: str = name, server: Instance = server) -> None:
+            if reached == name:
+                server.refresh_from_db()
+                for _ in range(times):
+                    Delete.request(member.actor, server)
+                stage.runner.renew()
+
+        monkeypatch.setattr(failpoints, "point", point)
+        stage.settle()
+        monkeypatch.undo()
+        server.refresh_from_db()
+        assert server.status == "DELETED", name
+        assert Operation.objects.filter(subject_id=server.id, verb="delete").count() == 1
+        assert stage.guests() == {}, name
+        stage.assert_balanced()
+
+
+@pytest.mark.row("F33")
+def test_a_host_is_down_by_the_databases_clock_alone(stage: Stage, member: Member) -> None:
+    """What a host says of the time is not asked; its lease ends by the clock that began it."""
+    from hosts.models import Host
+    from tasks.conductor import presence, wire
+
+    beat = wire.Beat(stage.nonce, [wire.HostBeat(host.id) for host in stage.hosts])
+    presence.beat(stage.agent.id, beat)
+    assert all(host.is_up for host in Host.objects.with_liveness())
+    stage.silence(stage.hosts[0])
+    assert [host.is_up for host in Host.objects.with_liveness().order_by("number")] == [False, True]
+    presence.beat(stage.agent.id, beat)
+    assert all(host.is_up for host in Host.objects.with_liveness())
+
+
+def test_a_hypervisor_that_does_not_answer_three_times_takes_its_host_down(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hosts.drivers.errors import Transient
+    from tasks.agent.runtime import Runtime
+    from tests.flows.test_one_identity import _conf
+
+    monkeypatch.setattr("tasks.agent.runtime.conf", lambda: _conf(stage.folder))
+    from tasks.agent.identity import HostIdentity
+
+    runtime = Runtime([HostIdentity(stage.hosts[0].id, "one", "secret", "http://127.0.0.1:1")])
+    [(host_id, driver)] = runtime.drivers.items()
+
+    def silent() -> None:
+        raise Transient("listing guests: the hypervisor does not answer")
+
+    monkeypatch.setattr(driver, "inventory", silent)
+    assert [runtime._beat_of(host_id, driver).is_sound for _ in range(4)] == [True, True, False, False]
+    monkeypatch.undo()
+    assert runtime._beat_of(host_id, driver).is_sound

@@ -95,7 +95,9 @@ class Stage:
             driver.start()
         self.journal = Journal(self.folder / "journal")
         self.runner = Runner(self.conductor, self.drivers, self.journal)  # type: ignore[arg-type]
-        self.reconciler = Reconciler(self.conductor, self.drivers, self.journal)  # type: ignore[arg-type]
+        self.reconciler = Reconciler(
+            self.conductor, self.drivers, self.journal, grace_s=0.0, margin_s=0.0  # type: ignore[arg-type]
+        )
         reports = [wire.HostReport(host_id, driver.inventory()) for host_id, driver in self.drivers.items()]
         presence.register(self.agent.id, wire.Register(self.nonce, "test", reports, known=[known]))
         service.forget()

@@ -1,6 +1,6 @@
 """The fake driver: a full citizen of the host side without a hypervisor.
 
-``Options`` says what an identity file may set; how it fails on demand stands in ``fake.faults``.
+``fake.options`` says what an identity file may set; how it fails on demand stands in ``fake.faults``.
 """
 
 from __future__ import annotations
@@ -19,40 +19,17 @@ from hosts.drivers.errors import Fatal, GuestNotFound
 from hosts.drivers.fake import console, qcow2
 from hosts.drivers.fake.faults import Faults
 from hosts.drivers.fake.guests import Guest, Guests
+from hosts.drivers.fake.options import Options
+from hosts.drivers.quarantine import Quarantine
 from hosts.drivers.specs import (
     DiskSpec,
     GuestRef,
     GuestSpec,
     GuestState,
     HostInventory,
-    NumaCell,
-    PciDevice,
     PowerState,
     Step,
 )
-
-
-class Options(msgspec.Struct, forbid_unknown_fields=True):
-    """What the host's identity file may say about a fake host."""
-
-    vcpus: int = 1000
-    ram_mb: int = 800 * 1024
-    disk_gb: int = 600 * 1024
-    arch: str = "x86_64"
-    traits: list[str] = []
-    cpu_ratio: float = 16.0
-    ram_ratio: float = 1.0
-    disk_ratio: float = 1.0
-    numa_cells: list[NumaCell] = []
-    pci_devices: list[PciDevice] = []
-    custom_resources: dict[str, int] = {}
-    metrics: dict[str, float] = {}
-    hypervisor_version: int = 1_000_000
-    delays: dict[str, float] = {}  # simulated seconds by step name or "*"
-    faults: dict[str, object] = {}  # see fake.faults
-    durable: bool = False  # fsync every change
-    inspect: bool = False  # make an empty file per disk
-    fetch: bool = False  # really fetch images through the ImageSource
 
 
 class FakeDriver(Driver, Rebooting, Pausable, Suspending, Snapshotting, ConsoleLogged):
@@ -66,6 +43,7 @@ class FakeDriver(Driver, Rebooting, Pausable, Suspending, Snapshotting, ConsoleL
         self._state_dir = state_dir
         self._snapshots = state_dir / "snapshots"
         self._guests = Guests(state_dir / "guests", durable=self._options.durable)
+        self._quarantine = Quarantine(state_dir / "quarantine")
         self._closing = Event()
         self._faults = Faults(state_dir, self._options.faults, self._options.delays, self._closing)
         self._callbacks: list[Callable[[str], None]] = []
@@ -155,6 +133,16 @@ class FakeDriver(Driver, Rebooting, Pausable, Suspending, Snapshotting, ConsoleL
             self._step("unplug_ports", ref.id, partial(self._unplug_ports, ref)),
             self._step("remove_disks", ref.id, partial(self._remove_disks, ref)),
         ]
+
+    def set_aside(self, ref: GuestRef) -> Sequence[Step]:
+        things = [self._guests.file(ref.id), self._disk_folder(ref.id)]
+        return [
+            *self.destroy(ref)[:-1],
+            self._step("set_aside", ref.id, partial(self._quarantine.take, ref.id, things)),
+        ]
+
+    def reap(self, older_than_s: float) -> Sequence[str]:
+        return self._quarantine.reap(older_than_s)
 
     def power_on(self, spec: GuestSpec) -> Sequence[Step]:
         return [

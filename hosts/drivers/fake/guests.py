@@ -101,6 +101,10 @@ class Guests:
         """Ids of all guests of which anything is left."""
         return [entry[:-5] for entry in os.listdir(self._folder) if entry.endswith(".json")]
 
+    def file(self, guest_id: str) -> Path:
+        """Where the guest is written down, whether it is or not."""
+        return Path(self._path(guest_id))
+
     def __iter__(self) -> Iterator[Guest]:
         for guest_id in self.ids():
             guest = self.find(guest_id)

@@ -19,6 +19,12 @@ def steps(host: LibvirtHost, ref: GuestRef) -> Sequence[Step]:
     ]
 
 
+def aside_steps(host: LibvirtHost, ref: GuestRef) -> Sequence[Step]:
+    """The guest ends, and its folder goes to quarantine as it is."""
+    folder = host.disks.folder(ref.id)
+    return [*steps(host, ref)[:-1], Step("set_aside", partial(host.quarantine.take, ref.id, [folder]))]
+
+
 def leftovers(host: LibvirtHost, known: frozenset[str]) -> Sequence[str]:
     """Guests not in ``known`` that have a domain with our marker or a folder. (Every tap stands in some folder.)"""
     here = {state.id for state in host.domains.states()} | set(host.disks.guests())

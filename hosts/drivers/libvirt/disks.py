@@ -19,6 +19,7 @@ from hosts.drivers import names
 from hosts.drivers.errors import Fatal
 from hosts.drivers.libvirt import files, qemu_img
 from hosts.drivers.libvirt.image_cache import ImageCache, virtual_bytes
+from hosts.drivers.quarantine import Quarantine
 from hosts.drivers.specs import DiskSpec, GuestSpec, ImageSpec
 
 LAZY = "nodiscard,lazy_itable_init=1,lazy_journal_init=1"  # a fresh file is zeros already: 0.7 MB instead of 33
@@ -51,8 +52,9 @@ class DiskSource(msgspec.Struct, frozen=True):
 class Disks:
     """The guests' folders of one host."""
 
-    def __init__(self, folder: Path, *, ephemeral_format: str = "ext4") -> None:
+    def __init__(self, folder: Path, *, ephemeral_format: str = "ext4", quarantine: Quarantine | None = None) -> None:
         self._folder = folder
+        self._quarantine = quarantine
         self._ephemeral_format = ephemeral_format
 
     def folder(self, guest_id: str) -> Path:
@@ -69,15 +71,14 @@ class Disks:
 
     def records(self, guest_id: str) -> dict[str, DiskRecord]:
         """Target -> record; empty for a guest without disks."""
-        try:
-            data = (self.folder(guest_id) / "disks.json").read_bytes()
-        except FileNotFoundError:
-            return {}
-        return _RECORDS.decode(data)
+        return _records(self.folder(guest_id))
 
     def bases(self) -> frozenset[str]:
-        """Checksums of all images that any guest's disk stands on."""
-        records = (record for guest_id in self.guests() for record in self.records(guest_id).values())
+        """Checksums of all images that any guest's disk stands on, in quarantine too."""
+        folders = [self.folder(guest_id) for guest_id in self.guests()]
+        if self._quarantine is not None:
+            folders += [folder for place in self._quarantine.held() for folder in place.iterdir()]
+        records = (record for folder in folders for record in _records(folder).values())
         return frozenset(record.base for record in records if record.base)
 
     def used_bytes(self) -> int:
@@ -158,6 +159,14 @@ class Disks:
             _run(["mkswap", "--", str(part)])
         elif disk.role == "ephemeral" and self._ephemeral_format == "ext4":
             _run(["mkfs.ext4", "-q", "-F", "-E", LAZY, "-L", f"ephemeral{disk.index}", "--", str(part)])
+
+
+def _records(folder: Path) -> dict[str, DiskRecord]:
+    try:
+        data = (folder / "disks.json").read_bytes()
+    except FileNotFoundError:
+        return {}
+    return _RECORDS.decode(data)
 
 
 def _plan(disk: DiskSpec, cache: ImageCache) -> DiskRecord:

@@ -69,6 +69,12 @@ class LibvirtDriver(Driver, Rebooting, Pausable, Suspending, Snapshotting, Conso
     def destroy(self, ref: GuestRef) -> Sequence[Step]:
         return destroy.steps(self.host, ref)
 
+    def set_aside(self, ref: GuestRef) -> Sequence[Step]:
+        return destroy.aside_steps(self.host, ref)
+
+    def reap(self, older_than_s: float) -> Sequence[str]:
+        return self.host.quarantine.reap(older_than_s)
+
     def power_on(self, spec: GuestSpec) -> Sequence[Step]:
         return power.on(self.host, spec)
 

@@ -16,6 +16,7 @@ from hosts.drivers.libvirt.image_cache import ImageCache
 from hosts.drivers.libvirt.options import Options
 from hosts.drivers.libvirt.ports import Ports, Wires
 from hosts.drivers.libvirt_kvm_probe import kvm_works
+from hosts.drivers.quarantine import Quarantine
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class LibvirtHost:
     connection: Connection
     domains: Domains
     disks: Disks
+    quarantine: Quarantine
     cache: ImageCache
     ports: Ports
     platform: Platform
@@ -42,7 +44,8 @@ def assemble(options: Options, images: ImageSource | None, state_dir: Path, wire
     """Nothing is opened yet; KVM is probed."""
     state_dir = state_dir.resolve()
     connection = Connection(options.uri, calls=options.calls, deadline_s=options.deadline_s)
-    disks = Disks(state_dir / "instances", ephemeral_format=options.ephemeral_format)
+    quarantine = Quarantine(state_dir / "quarantine")
+    disks = Disks(state_dir / "instances", ephemeral_format=options.ephemeral_format, quarantine=quarantine)
     ceiling = options.image_cache_gb * 2**30
     cache = ImageCache(state_dir / "images", images, ceiling_bytes=ceiling, pinned=disks.bases)
     return LibvirtHost(
@@ -51,6 +54,7 @@ def assemble(options: Options, images: ImageSource | None, state_dir: Path, wire
         connection=connection,
         domains=Domains(connection, options),
         disks=disks,
+        quarantine=quarantine,
         cache=cache,
         ports=Ports(disks, wires),
         platform=_platform(options, state_dir),

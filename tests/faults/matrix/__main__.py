@@ -1,0 +1,50 @@
+"""``python -m tests.faults.matrix``: all cells of the crash matrix, with real processes that really die.
+
+Prints the cells that did not end right, and at the end: cells run, cells right, longest recovery, minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.faults.matrix import rig as rigs
+
+SLOTS = 28
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="tests.faults.matrix", description=__doc__)
+    parser.add_argument("--only", default="", help="a regular expression over cells: 'VERB POINT FAULT'")
+    parser.add_argument("--slots", type=int, default=SLOTS, help="hosts, and so cells at once")
+    parser.add_argument("--keep", action="store_true", help="keep the state folder: logs of every process")
+    asked = parser.parse_args(arguments)
+    began = time.monotonic()
+    state = Path(tempfile.mkdtemp(prefix="cc-matrix-", dir="/tmp"))
+    os.environ.update(rigs.environment(state))
+    import django
+
+    django.setup()
+    from tests.faults.matrix import running
+
+    running.make_database()
+    with rigs.rig(state, asked.slots) as rig:
+        ready_s = time.monotonic() - began
+        outcomes, findings = running.Matrix(rig, re.compile(asked.only)).run()
+    text, right = running.summary(outcomes, findings, ready_s, time.monotonic() - began)
+    print(text, flush=True)
+    if asked.keep or not right:
+        print(f"logs: {state}")
+    else:
+        rigs.remove(state)
+    return 0 if right else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

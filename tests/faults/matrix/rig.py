@@ -1,0 +1,358 @@
+"""A whole control plane of real processes for the matrix, small hosts with a worker each, and hands to break them.
+
+Leases and intervals are short, so that minutes become seconds; nothing else differs from a cloud.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+PATIENCE_S = 60.0
+SETTINGS = {
+    "lease_s": "12", "heartbeat_s": "2", "host_down_after_s": "14", "relay_after_s": "0.5", "sweep_s": "1",
+    "reconcile_s": "2", "leftover_grace_s": "1", "drain_s": "10", "canary_s": "5", "consumer_stale_s": "20",
+    "operation_deadline_s": "120", "stop_timeout_s": "1", "quota_instances": "-1", "quota_cores": "-1",
+    "quota_ram_mb": "-1",
+}  # fmt: skip
+
+
+class Impatient(AssertionError):
+    """What was waited for did not happen."""
+
+
+def wait_for(what: str, ready: Callable[[], Any], seconds: float = PATIENCE_S, every_s: float = 0.05) -> Any:
+    """The first true answer. Raises Impatient."""
+    until = time.monotonic() + seconds
+    while not (found := ready()):
+        if time.monotonic() > until:
+            raise Impatient(f"not within {seconds:.0f} s: {what}")
+        time.sleep(every_s)
+    return found
+
+
+def environment(state: Path) -> dict[str, str]:
+    """The settings of every process of the matrix, this one included."""
+    values = {name: value for name, value in os.environ.items() if not name.startswith("COMPUTECLOUD_")}
+    ours = SETTINGS | {
+        "secret_key": "a key for the matrix only, never for a cloud",
+        "state_dir": str(state),
+        "database_url": os.environ.get("COMPUTECLOUD_TEST_DATABASE_URL") or f"sqlite:///{state}/cloud.sqlite3",
+        "broker_url": f"redis+socket://{state}/redis.sock?virtual_host=0",
+        "failpoints_file": str(state / "arms"),
+        "failpoints_dir": str(state / "reached"),
+        "log_level": "INFO",
+    }
+    values |= {f"COMPUTECLOUD_{name.upper()}": value for name, value in ours.items()}
+    return values | {
+        "DJANGO_SETTINGS_MODULE": "computecloud.settings", "PYTHONPATH": str(CHECKOUT), "CELERY_SKIP_CHECKS": "1",
+        "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2",
+    }  # fmt: skip
+
+
+class Nursery:
+    """Where processes of one role are forked; says when one ended."""
+
+    def __init__(self, role: str, surroundings: dict[str, str], log: Path, on_end: Callable[[int, int], None]) -> None:
+        with log.open("ab") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tests.faults.matrix.nursery", role],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=out, cwd=CHECKOUT,
+                env=surroundings | {"COMPUTECLOUD_ROLE": role},
+            )  # fmt: skip
+        self._numbers = itertools.count(1)
+        self._born: dict[int, SimpleQueue[int]] = {}
+        self._ready = threading.Event()
+        self._on_end = on_end
+        self._lock = threading.Lock()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def wait_ready(self) -> None:
+        if not self._ready.wait(PATIENCE_S):
+            raise Impatient("the nursery did not start")
+
+    def fork(self, **asked: Any) -> int:
+        """The process id of a new child."""
+        number, answer = next(self._numbers), SimpleQueue[int]()
+        self._born[number] = answer
+        with self._lock:
+            assert self.process.stdin is not None
+            self.process.stdin.write(json.dumps({"id": number, **asked}).encode() + b"\n")
+            self.process.stdin.flush()
+        try:
+            return answer.get(timeout=PATIENCE_S)
+        except Empty:
+            raise Impatient(f"no process was forked for {asked['kind']}") from None
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            told = json.loads(line)
+            if "ready" in told:
+                self._ready.set()
+            elif "forked" in told:
+                self._born.pop(told["forked"]).put(told["pid"])
+            else:
+                self._on_end(told["ended"], told["status"])
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait(20)
+
+
+@dataclass
+class Member:
+    """One process that is kept alive, as a supervisor keeps it."""
+
+    name: str
+    bear: Callable[[], int]
+    pid: int = 0
+    wanted: bool = True
+    ended: dict[int, int] = field(default_factory=dict)  # pid -> exit status of those that were
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> int:
+        """The pid it went to."""
+        pid = self.pid
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+        return pid
+
+    def wait_ended(self, pid: int, seconds: float = PATIENCE_S) -> int:
+        """Exit status of one of its processes."""
+        wait_for(f"{self.name} {pid} ends", lambda: pid in self.ended, seconds)
+        return self.ended[pid]
+
+
+@dataclass
+class Slot:
+    """A small host with a worker of its own: one cell at a time happens on it."""
+
+    name: str
+    host_id: str
+    folder: Path
+    worker: Member
+
+    @property
+    def disks(self) -> Path:
+        return self.folder / "hosts" / self.name
+
+    def guests(self) -> dict[str, dict[str, Any]]:
+        """What lies on the host's disk, by guest."""
+        found = {}
+        for path in (self.disks / "guests").glob("*.json"):
+            with suppress(FileNotFoundError, ValueError):
+                found[path.stem] = json.loads(path.read_text().partition("\n")[0] or "{}")
+        return found
+
+    def things(self) -> set[str]:
+        """Ids of guests of which anything at all is there."""
+        return set(self.guests()) | {path.name for path in (self.disks / "disks").glob("*")}
+
+
+class Rig:
+    """``with rig(state, slots) as one:`` everything runs."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self.surroundings = environment(state)
+        self.members: dict[str, Member] = {}
+        self.slots: list[Slot] = []
+        self._arms: dict[str, str] = {}
+        self._lock = threading.RLock()
+        self.for_all = threading.Lock()  # whoever arms a point of no host in particular holds it
+        self._closing = False
+        self._redis: subprocess.Popen[bytes] | None = None
+        (state / "log").mkdir()
+        self._write_arms()
+        self.port = _free_port()
+        self.centre = Nursery("conductor", self.surroundings, state / "log" / "nursery", self._ended)
+        self.hosts = Nursery("agent", self.surroundings, state / "log" / "nursery", self._ended)
+
+    # --- processes
+
+    def start(self) -> None:
+        self.start_broker()
+        self.centre.wait_ready()
+        self.hosts.wait_ready()
+        log = self.state / "log"
+        self._keep("conductor", lambda: self.centre.fork(kind="conductor", port=self.port, log=str(log / "conductor")))
+        self._keep(
+            "control",
+            lambda: self.centre.fork(
+                kind="control", name="control@matrix", queues=["control"], threads=2, log=str(log / "control")
+            ),
+        )
+        self._keep("beat", lambda: self.centre.fork(kind="beat", log=str(log / "beat")))
+
+    def _keep(self, name: str, bear: Callable[[], int]) -> Member:
+        member = self.members[name] = Member(name, bear)
+        with self._lock:
+            member.pid = bear()
+        return member
+
+    def _ended(self, pid: int, status: int) -> None:
+        """As a supervisor: whatever ended and is wanted is started again."""
+        threading.Thread(target=self._revive, args=(pid, status), daemon=True).start()
+
+    def _revive(self, pid: int, status: int) -> None:
+        with self._lock:
+            for member in self.members.values():
+                if member.pid == pid:
+                    member.ended[pid] = status
+                    if member.wanted and not self._closing:
+                        member.pid = member.bear()
+                    return
+        # a process that a cell started for itself, or one that was frozen while another took over
+        for member in self.members.values():
+            member.ended[pid] = status
+
+    def hold(self, name: str) -> None:
+        """Kill it and keep it away."""
+        with self._lock:
+            self.members[name].wanted = False
+        pid = self.members[name].kill()
+        self.members[name].wait_ended(pid)
+
+    def release(self, name: str) -> None:
+        """Start what was held."""
+        with self._lock:
+            member = self.members[name]
+            member.wanted = True
+            member.pid = member.bear()
+
+    # --- the broker
+
+    def start_broker(self) -> None:
+        socket = self.state / "redis.sock"
+        command = ["redis-server", "--port", "0", "--unixsocket", str(socket), "--save", "", "--appendonly", "no",
+                   "--dir", str(self.state), "--maxmemory-policy", "noeviction"]  # fmt: skip
+        with (self.state / "log" / "redis").open("ab") as out:
+            self._redis = subprocess.Popen(command, stdout=out, stderr=out)
+        wait_for("the broker", lambda: self.redis("PING") == "PONG")
+
+    def stop_broker(self) -> None:
+        assert self._redis is not None
+        self._redis.kill()
+        self._redis.wait()
+
+    def redis(self, *words: str) -> str:
+        command = ["redis-cli", "-s", str(self.state / "redis.sock"), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+    # --- hosts
+
+    def add_slot(self, number: int) -> Slot:
+        """A host that is enrolled, with its worker."""
+        from hosts.models import Agent, Host
+        from tasks.agent.enrolment import write_toml
+
+        name = f"slot{number:02}"
+        folder = self.state / "agents" / name
+        folder.mkdir(parents=True)
+        agent, secret = Agent.enrol()
+        host = Host.objects.create(name=name, number=number + 1, agent=agent, driver="fake")
+        options = {"vcpus": 64, "ram_mb": 65536, "disk_gb": 1000, "inspect": True}
+        identity = {"uuid": host.id, "name": name, "secret": secret, "conductor_url": f"http://127.0.0.1:{self.port}"}
+        write_toml(folder / "identity.toml", {**identity, "driver": "fake", "driver_options": options})
+        bear = lambda: self.bear_worker(name, host.id, folder)  # noqa: E731
+        slot = Slot(name, host.id, folder, self._keep(f"worker {name}", bear))
+        self.slots.append(slot)
+        return slot
+
+    def bear_worker(self, name: str, host_id: str, folder: Path) -> int:
+        identities = json.dumps([f"{folder}/identity.toml"])
+        ours = {"COMPUTECLOUD_STATE_DIR": str(folder), "COMPUTECLOUD_IDENTITIES": identities}
+        return self.hosts.fork(
+            kind="agent", name=name, queues=[f"host.{host_id}"], threads=2, environment=ours, log=str(folder / "log")
+        )
+
+    def wait_hosts(self) -> None:
+        from hosts.models import Host
+
+        def all_up() -> bool:
+            return all(host.is_up for host in Host.objects.alive().with_liveness())
+
+        wait_for("every host is up", all_up)
+
+    # --- arms
+
+    def arm(self, point: str, scope: str, what: str) -> str:
+        """Arm a point; the key of the arm."""
+        key = f"{point}/{scope}" if scope else point
+        with self._lock:
+            self.reached_file(key).unlink(missing_ok=True)
+            self._arms[key] = what
+            self._write_arms()
+        return key
+
+    def disarm(self, key: str) -> None:
+        with self._lock:
+            if self._arms.pop(key, None) is not None:
+                self._write_arms()
+
+    def reached_file(self, key: str) -> Path:
+        return self.state / "reached" / key.replace("/", "~")
+
+    def is_reached(self, key: str) -> bool:
+        return self.reached_file(key).exists()
+
+    def passed(self, scope: str) -> list[str]:
+        """The points that were passed under the arm ``*/scope=note``, in order, each once."""
+        path = self.reached_file(f"*/{scope}")
+        return list(dict.fromkeys(path.read_text().split())) if path.exists() else []
+
+    def _write_arms(self) -> None:
+        fresh = self.state / "arms.new"
+        fresh.write_text("".join(f"{key}={what}\n" for key, what in self._arms.items()))
+        fresh.replace(self.state / "arms")
+
+    # --- the end
+
+    def close(self) -> None:
+        self._closing = True
+        for member in self.members.values():
+            with suppress(ProcessLookupError):
+                os.kill(member.pid, signal.SIGCONT)
+        self.hosts.close()
+        self.centre.close()
+        if self._redis is not None:
+            self.stop_broker()
+
+
+@contextmanager
+def rig(state: Path, slots: int) -> Iterator[Rig]:
+    """A control plane and so many hosts; the folder is removed at the end."""
+    one = Rig(state)
+    try:
+        one.start()
+        for number in range(slots):
+            one.add_slot(number)
+        one.wait_hosts()
+        yield one
+    finally:
+        one.close()
+
+
+def remove(state: Path) -> None:
+    shutil.rmtree(state, ignore_errors=True)
+
+
+def _free_port() -> int:
+    from deploy.cloud import free_port
+
+    return int(free_port())

@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +52,23 @@ class Rig:
     stores: Stores
     books: Books
     bells: Bells
+
+    def wait_for_agent(self, since: float) -> None:
+        """Until the fake hosts' agent has registered after that moment (seconds since 1970)."""
+
+        def registered() -> bool:
+            rows = self.books.try_ask(
+                "SELECT MIN(registered_at) FROM hosts_agent WHERE id IN (SELECT agent_id FROM hosts_host)"
+            )
+            return bool(rows) and self.books.moment(rows[0][0]) > since
+
+        wait_for("the agent", registered)
+
+    def admin(self) -> FaultCloud:
+        """The same cloud, asked by its administrator."""
+        one = copy(self.cloud)
+        one.login("admin")
+        return one
 
 
 @pytest.fixture(scope="session", params=[SQLITE, POSTGRESQL])

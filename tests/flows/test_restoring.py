@@ -27,7 +27,7 @@ from tasks import control, placing, restoring
 from tests.flows.conftest import Member
 from tests.support.stage import Stage
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.row("F25")]
 
 
 class Mode:

@@ -8,6 +8,8 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from pathlib import Path
 
+from hosts.plumbing.dhcp_server import DhcpServer
+
 
 class Inspection(ABC):
     @abstractmethod
@@ -82,6 +84,7 @@ class RealHosts(Inspection):
         return {path.name for path in self.state.glob("data/agent-*/hosts/*/instances/*")}
 
     def dhcp_entries(self) -> list[str]:
-        """Lines of all dnsmasq hosts files."""
-        files = self.state.glob("data/agent-*/hosts/*/**/hosts*")
-        return [line for path in files if path.is_file() for line in path.read_text().splitlines() if line.strip()]
+        """Lines of the dnsmasq hosts files of each host of this cloud."""
+        folders = [DhcpServer("any", path).folder.parent for path in self.state.glob("data/agent-*/hosts/*/networks")]
+        files = [path for folder in folders for path in folder.glob("*/hosts")]
+        return [line for path in files for line in path.read_text().splitlines()]

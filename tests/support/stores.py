@@ -213,7 +213,8 @@ def sqlite_redis() -> Iterator[SqliteRedis]:
 @contextmanager
 def postgres_rabbit() -> Iterator[PostgresRabbit]:
     with (
-        postgres.running(port=free_port()) as database,
+        # Not the fast one: without synchronous_commit a killed server forgets what it promised.
+        postgres.running(fast=False, port=free_port()) as database,
         rabbitmq.server() as broker,
         Proxy(database.port) as to_database,
         Proxy(broker.port) as to_broker,

@@ -1,6 +1,7 @@
 """Each fault is seeded in a running cloud, found and explained by the doctor, mended as the remedy says, and gone.
 
-The patient is one simulated cloud; what needs a real host is in ``tests/real/test_doctor.py``.
+The patient is one simulated cloud, with TLS. (A dead libvirtd, a missing bridge and a lost disk were tried by hand on
+real hosts; lost disks of simulated ones are in ``tests/flows/test_restoring.py``.)
 """
 
 from __future__ import annotations

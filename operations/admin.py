@@ -8,7 +8,7 @@ from django.contrib import admin
 from unfold.decorators import display
 
 from computecloud.http.admin import ReadOnlyAdmin, ReadOnlyInline
-from operations.models import Event, Operation, Outbox, QuotaGate, Step
+from operations.models import Consumer, Event, Operation, Outbox, QuotaGate, Step
 from operations.models.operation import State
 
 COLOURS = {
@@ -64,3 +64,8 @@ class QuotaGateAdmin(ReadOnlyAdmin):
     list_display = ("project_id", "resource", "limit", "used")
     list_filter = ("resource",)
     search_fields = ("project_id",)
+
+
+@admin.register(Consumer)
+class ConsumerAdmin(ReadOnlyAdmin):
+    list_display = ("queue", "seen_at")

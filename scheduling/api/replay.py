@@ -83,7 +83,11 @@ def decisions(body: dict[str, Any]) -> QuerySet[Decision]:
         rows = rows.filter(created_at__gte=_moment(body["created_after"]))
     if "created_before" in body:
         rows = rows.filter(created_at__lt=_moment(body["created_before"]))
-    return rows.filter(**{name: body[name] for name in ("trigger", "project_id") if name in body})
+    if "trigger" in body:
+        rows = rows.filter(trigger=body["trigger"])
+    if "project_id" in body:
+        rows = rows.filter(project_id=body["project_id"])
+    return rows
 
 
 def rules_of(body: dict[str, Any]) -> Rules:

@@ -16,7 +16,12 @@ GROUPS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
     ("instances", "Compute", "dns", {"flavor": "straighten", "keypair": "key", "servergroup": "hub"}),
     ("hosts", "Hosts", "memory", {"aggregate": "select_all", "allocation": "pie_chart", "inventory": "inventory_2"}),
     ("scheduling", "Scheduling", "alt_route", {"decision": "fact_check"}),
-    ("operations", "Operations", "bolt", {"outbox": "outbox", "event": "history", "quotagate": "speed", "consumer": "hearing"}),
+    (
+        "operations",
+        "Operations",
+        "bolt",
+        {"outbox": "outbox", "event": "history", "quotagate": "speed", "consumer": "hearing"},
+    ),
     ("images", "Images", "album", {}),
     ("networks", "Network", "lan", {"securitygroup": "shield", "port": "settings_ethernet", "router": "router"}),
     ("volumes", "Block storage", "hard_drive", {}),

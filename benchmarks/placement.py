@@ -191,7 +191,7 @@ def _store_nothing(*_given: Any) -> None:
 def _see_nothing(verdict: Any, table: Any, _kept: Any) -> Any:
     from scheduling.records import Seen
 
-    return Seen(verdict, "", b"", [], [table.ids[row] for row in verdict.candidates], [])
+    return Seen(verdict, "", b"", [], [table.ids[row] for row in verdict.candidates])
 
 
 def memory_of_table() -> float:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from django.db.models import Exists, OuterRef
-
 from operations.models.operation import later
 from scheduling.models import Decision, Snapshot
+from scheduling.snapshots import OLDEST_S
 
-LEAST_S = 24 * 3600.0
-"""A snapshot is kept so long in any case: a scheduler may be about to refer to it (``snapshots.OLDEST_S``)."""
+SLACK_S = 3600.0
 
 
 def purge(retention_s: float) -> None:
-    """Remove old decisions, then the loads no decision refers to, then the stocks and rules nothing refers to."""
+    """Remove old decisions, and the snapshots that only such can refer to.
+
+    Nobody refers to a load for longer than ``OLDEST_S``, and a stock and rules are taken up anew with each load: what was
+    taken up before all decisions that are left needs no looking for who uses it, and no index for that.
+    """
     Decision.objects.filter(created_at__lt=later(-retention_s)).delete()
-    old = Snapshot.objects.filter(created_at__lt=later(-max(retention_s, LEAST_S)))
-    of_load = Decision.objects.filter(snapshot=OuterRef("id"))
-    of_stock = Snapshot.objects.filter(basis=OuterRef("id"))
-    of_rules = Decision.objects.filter(rules=OuterRef("id"))
-    old.filter(kind=Snapshot.Kind.LOAD).exclude(Exists(of_load)).delete()
-    old.filter(kind=Snapshot.Kind.STOCK).exclude(Exists(of_stock)).delete()
-    old.filter(kind=Snapshot.Kind.RULES).exclude(Exists(of_rules)).delete()
+    Snapshot.objects.filter(created_at__lt=later(-(retention_s + OLDEST_S + SLACK_S))).delete()

@@ -36,7 +36,7 @@ class Decision(models.Model):
     took_us = models.IntegerField(default=0)  # filters and weighers
     seed = models.BigIntegerField(default=0)
     rules = models.CharField(max_length=32, blank=True)
-    snapshot = models.CharField(max_length=32, blank=True, db_index=True)
+    snapshot = models.CharField(max_length=32, blank=True)
     body = models.BinaryField(default=bytes)
     created_at = models.DateTimeField(db_default=Now(), db_index=True)
 

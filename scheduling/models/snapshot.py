@@ -16,7 +16,7 @@ class Snapshot(models.Model):
 
     id = models.CharField(primary_key=True, max_length=32)
     kind = models.CharField(max_length=8, choices=Kind)
-    basis = models.CharField(max_length=32, blank=True, db_index=True)
+    basis = models.CharField(max_length=32, blank=True)
     data = models.BinaryField()
     created_at = models.DateTimeField(db_default=Now())  # of a stock or rules: when last taken up
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
+from django.db.models.functions import Now
 
 from hosts.models import Aggregate, AggregateHost, Allocation, Host, Inventory
 from instances.actions.create import FlavorSnapshot
@@ -14,7 +16,7 @@ from instances.actions.delete import Delete
 from instances.models import Instance
 from instances.models.server_group import ServerGroup
 from operations.models import Operation
-from scheduling import claims, configuration, records, service
+from scheduling import claims, configuration, records, retention, service
 from scheduling.claims import Chosen
 from scheduling.models import Decision, GroupHome, GroupPlacement, Snapshot
 from scheduling.request import Group, PlacementRequest
@@ -222,3 +224,17 @@ def test_what_piles_up_is_placed_in_one_pass(stage: Stage, member: Member) -> No
     stage.settle()
     assert Instance.objects.filter(status="ACTIVE").count() == 8
     stage.assert_balanced()
+
+
+def test_old_decisions_go_and_their_snapshots_some_hours_later(stage: Stage) -> None:
+    service.place(wish("one"), agreed)
+    day = 24 * 3600.0
+    retention.purge(day)
+    assert Decision.objects.count() == 1
+    Decision.objects.update(created_at=Now() - timedelta(days=1, minutes=1))
+    Snapshot.objects.update(created_at=Now() - timedelta(days=1, minutes=1))
+    retention.purge(day)
+    assert (Decision.objects.count(), Snapshot.objects.count()) == (0, 3), "a scheduler may refer to them yet"
+    Snapshot.objects.update(created_at=Now() - timedelta(days=1, hours=3))
+    retention.purge(day)
+    assert Snapshot.objects.count() == 0

@@ -238,3 +238,14 @@ def test_old_decisions_go_and_their_snapshots_some_hours_later(stage: Stage) -> 
     Snapshot.objects.update(created_at=Now() - timedelta(days=1, hours=3))
     retention.purge(day)
     assert Snapshot.objects.count() == 0
+
+
+def test_a_host_that_was_disabled_a_moment_ago_takes_nothing(stage: Stage) -> None:
+    """The table is younger than a second and does not know; the claim does."""
+    service.TABLE.refresh()
+    first, second = (host.id for host in stage.hosts)
+    Host.objects.filter(id=first).update(is_disabled=True, changed_at=Now())
+    assert {service.place(wish(f"s{number}"), agreed).id for number in range(3)} == {second}
+    Host.objects.filter(id=second).update(is_disabled=True, changed_at=Now())
+    with pytest.raises(NoValidHost, match="ComputeFilter"):
+        service.place(wish("last"), agreed)

@@ -43,6 +43,7 @@ class Conf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     allowed_hosts: list[str] = msgspec.field(default_factory=lambda: ["*"])
     # who may reach /admin/
     admin_networks: list[str] = msgspec.field(default_factory=lambda: ["127.0.0.0/8", "::1/128"])
+    metrics_networks: list[str] = []  # addresses that read /api/v1/metrics without a token
     conductor_url: str = "http://127.0.0.1:8776"  # where compute hosts find the conductor
 
     # --- TLS with the cloud's own authority

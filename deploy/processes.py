@@ -119,7 +119,7 @@ def console(cloud: Cloud, environment: dict[str, str]) -> list[Process]:
 
 def services(cloud: Cloud, network_address: str | None) -> list[Process]:
     """Everything but the hosts: see the table in docs/explanation about the parts that run."""
-    environment = _python_environment(cloud.config_file)
+    environment = _python_environment(cloud.config_file) | {"PROMETHEUS_MULTIPROC_DIR": str(cloud.state / "metrics")}
     # The web half (admin, pages, API documents) is loaded by the API alone.
     inner = environment | {"COMPUTECLOUD_ROLE": "conductor"}
     # Beat and Flower know tasks by name only: without Django they need half the memory.

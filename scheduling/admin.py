@@ -6,16 +6,19 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 
 from computecloud.core.context import request_id
 from computecloud.http.admin import ActionAdmin, ReadOnlyAdmin
-from scheduling import configuration
+from scheduling import configuration, decision_page
 from scheduling.models import Decision, GroupHome, GroupPlacement, RuleSet, Snapshot
 
 
 @admin.register(Decision)
 class DecisionAdmin(ReadOnlyAdmin):
+    """The list, and a page for each decision that shows how it came about."""
+
     list_display = (
         "consumer_id",
         "trigger",
@@ -30,6 +33,21 @@ class DecisionAdmin(ReadOnlyAdmin):
     list_filter = ("trigger", "blocked_by")
     exclude = ("body",)
     search_fields = ("id", "consumer_id", "project_id", "chosen_host_name")
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        decision = self.get_object(request, object_id)
+        if request.method != "GET" or decision is None or not self.has_view_permission(request, decision):
+            answer: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
+            return answer
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": str(decision),
+            **decision_page.context(decision, request.GET),
+        }
+        return TemplateResponse(request, "admin/scheduling/decision/page.html", context)
 
 
 @admin.register(GroupPlacement)

@@ -66,7 +66,8 @@ class Scores(msgspec.Struct, frozen=True, array_like=True):
 class Verdict:
     """What the table says. ``candidates`` are rows, best first. ``first_refusal``: per host a filter's number, or -1.
 
-    ``fault`` names the rule that refused the last host and the smallest change that it would accept.
+    ``fault`` names the rule that refused the last host and the smallest change that it would accept;
+    ``is_blocked_by_one``: that is enough, no other rule refuses that host.
     """
 
     request: PlacementRequest
@@ -81,6 +82,7 @@ class Verdict:
     filtered_us: int
     weighed_us: int
     notes: list[str] = field(default_factory=list)
+    is_blocked_by_one: bool = True
 
     @property
     def hosts(self) -> int:
@@ -98,10 +100,11 @@ def decide(table: HostTable, request: PlacementRequest, rules: Rules, seed: int 
     """Filter, weigh, order. Equal hosts come in an order drawn with ``seed``."""
     start = time.perf_counter_ns()
     notes: list[str] = []
+    is_alone = True
     passed, first_refusal, refusals, blocker = _filter(table, request, rules, notes)
     fault = "" if len(table) else "no compute host is enrolled"
     if blocker is not None:
-        considered = _considered(table, request, rules, rules.filters.index(blocker), first_refusal)
+        considered, is_alone = _considered(table, request, rules, rules.filters.index(blocker), first_refusal)
         fault = f"{blocker.name}: {_shortfall(blocker, table, request, considered)}"
     filtered = time.perf_counter_ns()
     scores = _rank(table, request, passed, rules, seed, notes) if passed.any() else NOBODY
@@ -118,6 +121,7 @@ def decide(table: HostTable, request: PlacementRequest, rules: Rules, seed: int 
         filtered_us=(filtered - start) // 1000,
         weighed_us=(time.perf_counter_ns() - filtered) // 1000,
         notes=notes,
+        is_blocked_by_one=is_alone,
     )
 
 
@@ -157,21 +161,27 @@ def _filter(
 
 def _considered(
     table: HostTable, request: PlacementRequest, rules: Rules, number: int, first_refusal: NDArray[np.int8]
-) -> Bools:
+) -> tuple[Bools, bool]:
     """Hosts to speak of when filter ``number`` left nobody: those that no later one refuses either, if there are any,
-    so that what it says is missing would do."""
+    so that what it says is missing would do; and whether there are."""
     asked: Bools = first_refusal == number
     alone = asked.copy()
     for rule in rules.filters[number + 1 :]:
         answer = accepted_by(rule, table, request, [])
         if answer is not None:
             alone &= answer
-    return alone if alone.any() else asked
+    return (alone, True) if alone.any() else (asked, False)
 
 
 def passing(table: HostTable, request: PlacementRequest, rules: Rules) -> Bools:
     """Hosts that every filter accepts."""
     return _filter(table, request, rules, [])[0]
+
+
+def acceptances(table: HostTable, request: PlacementRequest, rules: Rules) -> int:
+    """How many fields of filters x hosts accept: a request that asks for less has more of them."""
+    answers = (accepted_by(rule, table, request, []) for rule in rules.filters)
+    return sum(len(table) if answer is None else int(np.count_nonzero(answer)) for answer in answers)
 
 
 def accepted_by(rule: HostFilter, table: HostTable, request: PlacementRequest, notes: list[str]) -> Bools | None:

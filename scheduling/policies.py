@@ -26,4 +26,5 @@ RULES = [
         "Decide stored placements again under other rules",
         (("POST", "/api/v1/placements/replay"),),
     ),
+    Rule("computecloud:metrics", ADMIN, "Read the scheduler's counters", (("GET", "/api/v1/metrics"),)),
 ]

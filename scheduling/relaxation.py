@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from scheduling.decisions import passing
+from scheduling.decisions import acceptances, passing
 from scheduling.request import PlacementRequest
 from scheduling.rules import Rules
 from scheduling.table import Bools, HostTable
@@ -60,12 +60,19 @@ def remedies(table: HostTable, request: PlacementRequest, rules: Rules) -> list[
     singles += [found for name in request.resources if (found := _smaller(table, request, rules, [name]))]
     if singles:
         return singles
-    names = list(request.resources)
-    amounts = [_smaller(table, request, rules, names)]
-    return [found for found in amounts if found] or list(_pairs(table, ways, rules))
+    if smaller := less_of_all(table, request, rules):
+        return [smaller]
+    before = acceptances(table, request, rules)
+    mattering = [way for way in ways if acceptances(way.table, way.request, rules) > before]
+    return list(_pairs(mattering, rules))
 
 
-def _pairs(table: HostTable, ways: list[_Way], rules: Rules) -> Iterator[Remedy]:
+def less_of_all(table: HostTable, request: PlacementRequest, rules: Rules) -> Remedy | None:
+    """As much less of every amount as one host needs: the one that needs least."""
+    return _smaller(table, request, rules, list(request.resources))
+
+
+def _pairs(ways: list[_Way], rules: Rules) -> Iterator[Remedy]:
     """Something dropped and the amounts made smaller, or two things dropped."""
     for way in ways:
         smaller = _smaller(way.table, way.request, rules, list(way.request.resources))

@@ -10,16 +10,20 @@ import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+
+from django.db import transaction
 
 from computecloud.core.errors import CloudError
 from computecloud.core.failpoints import Point
 from operations import sql
 from operations.committing import Committing
-from scheduling import claims, configuration, groups, records, turns
+from scheduling import claims, configuration, groups, metrics, records, turns
 from scheduling.claims import Chosen
 from scheduling.decisions import Verdict, decide
 from scheduling.fresh import FreshTable
 from scheduling.records import Seen
+from scheduling.relaxation import less_of_all
 from scheduling.request import PlacementRequest
 from scheduling.snapshots import Snapshots
 from scheduling.table import HostTable
@@ -108,7 +112,7 @@ def place(request: PlacementRequest, commit: Commit) -> Chosen:
         TABLE.refresh()
         is_fresh = True
     fault = _fault(draft.seen.verdict)
-    records.store(draft.seen, None, lost, fault)
+    _store(draft, None, lost, fault)
     raise NoValidHost(fault)
 
 
@@ -150,7 +154,7 @@ def place_together(jobs: Sequence[Job]) -> list[Chosen]:
     fits = sum(bool(draft.hosts) for draft in drafts)
     fault = f"{_fault(stuck.seen.verdict)} All {len(drafts)} servers of the request or none: {fits} would fit."
     for draft in drafts:
-        records.store(draft.seen, None, 0, fault)
+        _store(draft, None, 0, fault)
     raise NoValidHost(fault)
 
 
@@ -233,7 +237,15 @@ def _write(placements: Sequence[tuple[Draft, int]], lost: int) -> None:
         if not draft.job.commit(host):
             raise NoLongerWanted(draft.job.request.consumer_id)
         took = (time.perf_counter_ns() - start) // 1000
-        records.store(draft.seen, (host.id, host.name), lost, "", took)
+        _store(draft, host, lost, "", took)
+
+
+def _store(draft: Draft, host: Chosen | None, lost: int, fault: str, took_us: int = 0) -> None:
+    """Keep the decision, in the caller's transaction if there is one; it is counted when that stands."""
+    verdict = draft.seen.verdict
+    records.store(draft.seen, (host.id, host.name) if host else None, lost, fault, took_us)
+    counted = partial(metrics.count, verdict, is_placed=host is not None, lost_races=lost, claim_us=took_us)
+    transaction.on_commit(counted, robust=True)  # a counter keeps no bell from ringing
 
 
 def _placed_alone(job: Job) -> Chosen | Exception:
@@ -244,4 +256,12 @@ def _placed_alone(job: Job) -> Chosen | Exception:
 
 
 def _fault(verdict: Verdict) -> str:
-    return f"No valid host was found. {verdict.fault or 'Every candidate was taken by others meanwhile.'}"
+    """What the owner reads: the rule, what is missing, and what else has to change where that alone is not enough."""
+    text = f"No valid host was found. {verdict.fault or 'Every candidate was taken by others meanwhile.'}"
+    if verdict.is_blocked_by_one:
+        return text
+    with TABLE.lock:
+        remedy = less_of_all(TABLE.table, verdict.request, verdict.rules)
+    if remedy is None:
+        return f"{text}. Other rules refuse the host too."
+    return f"{text}. In all: {', '.join(change.text for change in remedy.changes)}."

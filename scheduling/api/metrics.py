@@ -1,0 +1,30 @@
+"""/api/v1/metrics: the scheduler's counters, for Prometheus."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from computecloud.conf import conf
+from computecloud.core.actor import Actor, expand_roles
+from computecloud.http.clients import comes_from
+from computecloud.http.views import ServiceViewSet
+from scheduling import metrics
+
+
+class MetricsViewSet(ServiceViewSet):
+    """For administrators, and for whoever asks from ``metrics_networks``: Prometheus there needs no token."""
+
+    service = "native"
+    policy = {"show": "computecloud:metrics"}
+    schema = None
+
+    def who(self, raw: Any, rule_name: str) -> Actor | None:
+        if "X-Auth-Token" not in raw.headers and comes_from(raw, conf().metrics_networks):
+            return Actor(user_id="", user_name="metrics", roles=expand_roles({"admin"}))
+        return super().who(raw, rule_name)
+
+    def show(self, request: Any) -> HttpResponse:
+        return HttpResponse(metrics.exposition(), content_type=CONTENT_TYPE_LATEST)

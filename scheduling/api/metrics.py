@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from computecloud.conf import conf
@@ -19,12 +21,13 @@ class MetricsViewSet(ServiceViewSet):
 
     service = "native"
     policy = {"show": "computecloud:metrics"}
-    schema = None
 
     def who(self, raw: Any, rule_name: str) -> Actor | None:
         if "X-Auth-Token" not in raw.headers and comes_from(raw, conf().metrics_networks):
             return Actor(user_id="", user_name="metrics", roles=expand_roles({"admin"}))
         return super().who(raw, rule_name)
 
+    @extend_schema(responses={(200, "text/plain"): OpenApiTypes.STR}, operation_id="metrics_show")
     def show(self, request: Any) -> HttpResponse:
+        """In Prometheus' text format."""
         return HttpResponse(metrics.exposition(), content_type=CONTENT_TYPE_LATEST)

@@ -12,7 +12,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 
 from computecloud.core.errors import Invalid, NotFound
 from computecloud.http.answers import answer
-from computecloud.http.native import DEFAULT_LIMIT, ReadViewSet
+from computecloud.http.native import DEFAULT_LIMIT, BooleanFilter, ReadViewSet
 from computecloud.http.pagination import limit_of, next_link
 from computecloud.http.policy import allows
 from scheduling.api.shapes import (
@@ -47,7 +47,7 @@ class DecisionFilter(django_filters.FilterSet):
     project_id = django_filters.CharFilter(label="Another project's only for administrators.")
     trigger = django_filters.CharFilter()
     blocked_by = django_filters.CharFilter(label="The filter that refused the last host.")
-    is_placed = django_filters.BooleanFilter(method="only_placed", label="Whether a host was found.")
+    is_placed = BooleanFilter(method="only_placed", label="Whether a host was found.")
     lost_races = django_filters.NumberFilter(lookup_expr="gte", label="At least so many.")
     took_us_over = django_filters.NumberFilter(field_name="took_us", lookup_expr="gte")
     created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")

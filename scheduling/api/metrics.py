@@ -14,6 +14,7 @@ from computecloud.core.actor import Actor, expand_roles
 from computecloud.http.clients import comes_from
 from computecloud.http.views import ServiceViewSet
 from scheduling import metrics
+from scheduling.api.decisions import refuse_unknown
 
 
 class MetricsViewSet(ServiceViewSet):
@@ -30,4 +31,5 @@ class MetricsViewSet(ServiceViewSet):
     @extend_schema(responses={(200, "text/plain"): OpenApiTypes.STR}, operation_id="metrics_show")
     def show(self, request: Any) -> HttpResponse:
         """In Prometheus' text format."""
+        refuse_unknown(request._request.GET, set())
         return HttpResponse(metrics.exposition(), content_type=CONTENT_TYPE_LATEST)

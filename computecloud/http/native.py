@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import django_filters
 from django import forms
+from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpResponse
 from django.utils.encoding import force_str
@@ -100,7 +101,7 @@ class ReadViewSet(ServiceMixin, GenericViewSet[Any]):
         return answer({"items": self.get_serializer(page[:limit], many=True).data, "next": more})
 
     def retrieve(self, request: Any, id: str, *args: Any, **kwargs: Any) -> HttpResponse:
-        row = self.get_queryset().filter(pk=id).first()
+        row = self._row(id)
         if row is None:
             raise NotFound
         return answer(self.get_serializer(row).data)
@@ -108,10 +109,20 @@ class ReadViewSet(ServiceMixin, GenericViewSet[Any]):
     def _marker(self, text: str | None) -> Model | None:
         if text is None:
             return None
-        row: Model | None = self.get_queryset().filter(pk=text).first()
+        row = self._row(text)
         if row is None:
             raise Invalid("The marker names no row that you can see.")
         return row
+
+    def _row(self, text: str) -> Model | None:
+        """The row of that key, if the actor may see one; text that is no key of this model names none."""
+        rows = self.get_queryset()
+        try:
+            key = rows.model._meta.pk.to_python(text)
+        except ValidationError:
+            return None
+        found: Model | None = rows.filter(pk=key).first()
+        return found
 
     def _refuse_empty(self, params: Mapping[str, str]) -> None:
         """A filter that was meant and has no value would answer everything."""

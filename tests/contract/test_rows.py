@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 import tracemalloc
 import xml.etree.ElementTree as ElementTree
@@ -222,8 +223,10 @@ def test_s31_unknown_paths_leave_nothing_behind(db: None) -> None:
     strangers(0, 300)
     tracemalloc.start()
     try:
+        gc.collect()  # what waits for the collector is not kept
         before, _ = tracemalloc.get_traced_memory()
         strangers(300, 1300)
+        gc.collect()
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -32,9 +32,10 @@ class Quarantine:
         return sorted(self.folder.iterdir(), key=lambda place: place.stat().st_mtime) if self.folder.is_dir() else []
 
     def reap(self, older_than_s: float) -> list[str]:
-        """Remove what has been here longer; the ids of its guests."""
+        """Remove what has been here longer; the ids of its guests. A place emptied by hand has none."""
         until = time.time() - older_than_s
         over = [place for place in self.held() if place.stat().st_mtime < until]
+        removed = [place.name.partition("~")[0] for place in over if any(place.iterdir())]
         for place in over:
             shutil.rmtree(place)
-        return [place.name.partition("~")[0] for place in over]
+        return removed

@@ -162,6 +162,36 @@ def test_a_copy_that_a_dead_worker_began_is_made_anew(
     assert len(images.stored["image"]) > 0
 
 
+def test_a_leftover_is_set_aside_whole_can_be_taken_back_and_goes_when_its_days_are_over(
+    driver: LibvirtDriver, spec: GuestSpec, machine: Host
+) -> None:
+    run_all(driver.spawn(spec))
+    assert eventually(lambda: hellos(driver, spec) == 1)
+    folder = driver.host.disks.folder(spec.id)
+    files = sorted(path.name for path in folder.iterdir())
+
+    for _ in range(2):  # as a worker does that died in between
+        for step in driver.set_aside(ref(spec)):
+            run(step)
+            run(step)
+
+    assert spec.id not in virsh(machine, "list", "--all", "--uuid")
+    assert driver.leftovers(frozenset()) == []
+    [place] = driver.host.quarantine.held()
+    assert sorted(path.name for path in (place / spec.id).iterdir()) == files
+    assert driver.host.disks.bases() == {spec.disks[0].image.sha512}, "the image that its disk stands on stays"
+    assert driver.reap(older_than_s=3600) == []
+
+    (place / spec.id).rename(folder)  # it was a mistake
+    run_all(driver.power_on(again(spec)))
+    assert eventually(lambda: hellos(driver, spec) == 2), "it boots from the disks that it had"
+
+    run_all(driver.set_aside(ref(spec)))
+    assert driver.reap(older_than_s=0) == [spec.id], "once: what was taken back is not told of as removed"
+    assert driver.host.quarantine.held() == []
+    assert driver.host.disks.bases() == frozenset()
+
+
 def test_events_tell_of_a_guest_that_went_away(driver: LibvirtDriver, spec: GuestSpec, machine: Host) -> None:
     heard: list[str] = []
     driver.on_change(heard.append)

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from pathlib import Path
 
-from hosts.plumbing.dhcp_server import DhcpServer
+from hosts.plumbing.dhcp_server import RUN_DIR
 
 
 class Inspection(ABC):
@@ -62,13 +62,14 @@ class RealHosts(Inspection):
     def __init__(self, state: Path, enter: dict[str, list[str]]) -> None:
         self.state, self.enter = state, enter  # host name -> the command that enters its namespaces
 
-    def _on(self, name: str, *command: str) -> str:
+    def on(self, name: str, *command: str) -> str:
+        """What the command writes, run on that host. Raises CalledProcessError."""
         return subprocess.run([*self.enter[name], *command], capture_output=True, text=True, check=True).stdout
 
     def guests(self) -> list[str]:
         found = []
         for name in self.enter:
-            for line in self._on(name, "virsh", "-q", "list", "--all", "--uuid").splitlines():
+            for line in self.on(name, "virsh", "-q", "list", "--all", "--uuid").splitlines():
                 found += [line.strip()] if line.strip() else []
         return found
 
@@ -76,7 +77,7 @@ class RealHosts(Inspection):
         """Taps, by device name."""
         found = []
         for name in self.enter:
-            links = json.loads(self._on(name, "ip", "-j", "-d", "link", "show") or "[]")
+            links = json.loads(self.on(name, "ip", "-j", "-d", "link", "show") or "[]")
             found += [one["ifname"] for one in links if one.get("linkinfo", {}).get("info_kind") == "tun"]
         return found
 
@@ -84,7 +85,6 @@ class RealHosts(Inspection):
         return {path.name for path in self.state.glob("data/agent-*/hosts/*/instances/*")}
 
     def dhcp_entries(self) -> list[str]:
-        """Lines of the dnsmasq hosts files of each host of this cloud."""
-        folders = [DhcpServer("any", path).folder.parent for path in self.state.glob("data/agent-*/hosts/*/networks")]
-        files = [path for folder in folders for path in folder.glob("*/hosts")]
-        return [line for path in files for line in path.read_text().splitlines()]
+        """Lines of the dnsmasq hosts files, which lie where only the host itself sees them."""
+        read = f"cat {RUN_DIR}/*/*/hosts 2>/dev/null || true"
+        return [line for name in self.enter for line in self.on(name, "sh", "-c", read).splitlines()]

@@ -9,16 +9,28 @@ from computecloud.core.actor import Actor, expand_roles
 from instances.actions.create import Create, CreateRequest, FlavorSnapshot
 from instances.actions.registry import ACTIONS
 from instances.models import Instance
+from integrations.images import facade as images
+from integrations.networks.facade import PortPlan
+from integrations.networks.models import Network
 from operations.models import Operation
 
+NAME = "matrix"
 MEMBER = Actor(user_id="m" * 32, user_name="matrix", project_id="a" * 32, roles=expand_roles({"member"}))
-FLAVOR = FlavorSnapshot("1", "matrix", vcpus=1, ram_mb=64, disk_gb=1)
+FLAVOR = FlavorSnapshot("1", NAME, vcpus=1, ram_mb=64, disk_gb=1)
+
+
+def parts() -> dict[str, Any]:
+    """What there is to make a server of: the image and the network of our name, and then a config drive too."""
+    image = next(iter(images.query(MEMBER, name=NAME)), None)
+    network = Network.objects.filter(project_id=MEMBER.project_id, name=NAME).first()
+    plans = (PortPlan(network.id),) if network else ()
+    return {"image": image, "networks": plans, "config_drive": image is not None}
 
 
 def submit(verb: str, server_id: str, host_name: str, arguments: Mapping[str, Any]) -> str:
     """The operation's id. A new server goes to the host of that name."""
     if verb == Create.verb:
-        wanted = CreateRequest(name="matrix", flavor=FLAVOR, image=None, forced_host=host_name, **arguments)
+        wanted = CreateRequest(name=NAME, flavor=FLAVOR, forced_host=host_name, **parts(), **arguments)
         [server] = Create.submit(MEMBER, wanted)
         return str(server.open_operation)
     server = Instance.objects.select_related("host").get(id=server_id)

@@ -14,12 +14,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from instances.models import Instance
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 PATIENCE_S = 60.0
@@ -163,6 +166,11 @@ class Slot:
         """Ids of guests of which anything at all is there."""
         return set(self.guests()) | {path.name for path in (self.disks / "disks").glob("*")}
 
+    def oddity(self, row: Instance | None) -> str:
+        """What else is not as it should be when this server, or none, is all that the host has; or nothing."""
+        del row
+        return ""
+
 
 class Rig:
     """``with rig(state, slots) as one:`` everything runs."""
@@ -179,6 +187,7 @@ class Rig:
         self._redis: subprocess.Popen[bytes] | None = None
         (state / "log").mkdir()
         self._write_arms()
+        self.address = "127.0.0.1"  # of the conductor
         self.port = _free_port()
         self.centre = Nursery("conductor", self.surroundings, state / "log" / "nursery", self._ended)
         self.hosts = Nursery("agent", self.surroundings, state / "log" / "nursery", self._ended)
@@ -190,7 +199,12 @@ class Rig:
         self.centre.wait_ready()
         self.hosts.wait_ready()
         log = self.state / "log"
-        self._keep("conductor", lambda: self.centre.fork(kind="conductor", port=self.port, log=str(log / "conductor")))
+        self._keep(
+            "conductor",
+            lambda: self.centre.fork(
+                kind="conductor", address=self.address, port=self.port, log=str(log / "conductor")
+            ),
+        )
         self._keep(
             "control",
             lambda: self.centre.fork(
@@ -258,28 +272,43 @@ class Rig:
 
     def add_slot(self, number: int) -> Slot:
         """A host that is enrolled, with its worker."""
-        from hosts.models import Agent, Host
-        from tasks.agent.enrolment import write_toml
-
         name = f"slot{number:02}"
         folder = self.state / "agents" / name
-        folder.mkdir(parents=True)
-        agent, secret = Agent.enrol()
-        host = Host.objects.create(name=name, number=number + 1, agent=agent, driver="fake")
         options = {"vcpus": 64, "ram_mb": 65536, "disk_gb": 1000, "inspect": True}
-        identity = {"uuid": host.id, "name": name, "secret": secret, "conductor_url": f"http://127.0.0.1:{self.port}"}
-        write_toml(folder / "identity.toml", {**identity, "driver": "fake", "driver_options": options})
-        bear = lambda: self.bear_worker(name, host.id, folder)  # noqa: E731
-        slot = Slot(name, host.id, folder, self._keep(f"worker {name}", bear))
+        host_id = self._enrol(number, name, folder, "fake", options)
+        slot = Slot(name, host_id, folder, self._keep_worker(name, host_id, folder))
         self.slots.append(slot)
         return slot
 
-    def bear_worker(self, name: str, host_id: str, folder: Path) -> int:
-        identities = json.dumps([f"{folder}/identity.toml"])
-        ours = {"COMPUTECLOUD_STATE_DIR": str(folder), "COMPUTECLOUD_IDENTITIES": identities}
-        return self.hosts.fork(
-            kind="agent", name=name, queues=[f"host.{host_id}"], threads=2, environment=ours, log=str(folder / "log")
-        )
+    def _enrol(self, number: int, name: str, folder: Path, driver: str, options: dict[str, Any]) -> str:
+        """The host's id; its worker finds in ``folder`` who it is."""
+        from hosts.models import Agent, Host
+        from tasks.agent.enrolment import write_toml
+
+        folder.mkdir(parents=True)
+        agent, secret = Agent.enrol()
+        host = Host.objects.create(name=name, number=number + 1, agent=agent, driver=driver)
+        identity = {
+            "uuid": host.id, "name": name, "secret": secret, "conductor_url": f"http://{self.address}:{self.port}",
+        }  # fmt: skip
+        write_toml(folder / "identity.toml", {**identity, "driver": driver, "driver_options": options})
+        return str(host.id)
+
+    def _keep_worker(
+        self, name: str, host_id: str, folder: Path, namespaces: Sequence[str] = (), underlay_address: str = ""
+    ) -> Member:
+        ours = {
+            "COMPUTECLOUD_STATE_DIR": str(folder),
+            "COMPUTECLOUD_IDENTITIES": json.dumps([f"{folder}/identity.toml"]),
+            "COMPUTECLOUD_UNDERLAY_ADDRESS": underlay_address,
+        }
+        return self._keep(
+            f"worker {name}",
+            lambda: self.hosts.fork(
+                kind="agent", name=name, queues=[f"host.{host_id}"], threads=2, environment=ours,
+                namespaces=list(namespaces), log=str(folder / "log"),
+            ),
+        )  # fmt: skip
 
     def wait_hosts(self) -> None:
         from hosts.models import Host
@@ -335,9 +364,9 @@ class Rig:
 
 
 @contextmanager
-def rig(state: Path, slots: int) -> Iterator[Rig]:
-    """A control plane and so many hosts; the folder is removed at the end."""
-    one = Rig(state)
+def rig(state: Path, slots: int, kind: type[Rig] = Rig) -> Iterator[Rig]:
+    """A control plane and so many hosts."""
+    one = kind(state)
     try:
         one.start()
         for number in range(slots):

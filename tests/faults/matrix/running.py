@@ -36,14 +36,16 @@ def make_database() -> None:
 class Matrix:
     """On one rig. ``only`` chooses cells by name."""
 
-    def __init__(self, rig: Rig, only: re.Pattern[str]) -> None:
-        self.rig = rig
+    def __init__(self, rig: Rig, only: re.Pattern[str], *, tells_each: bool = False) -> None:
+        self.rig, self.tells_each = rig, tells_each
         self.only = only
         self.boots: dict[str, int] = {}
 
     def run(self) -> tuple[list[Outcome], list[str]]:
         """Every cell's outcome, and what the books say at the end."""
         cells = [cell for cell in self.cells() if self.only.search(cell.name)]
+        if self.tells_each:
+            print(f"{len(cells)} cells", flush=True)
         outcomes = self._each(cells)
         for fault in OF_ALL:
             outcomes += self._together(fault, [cell for cell in cells if cell.fault == fault])
@@ -105,10 +107,12 @@ class Matrix:
             self.rig.hold("conductor")
             threading.Timer(AWAY_S, self.rig.release, ("conductor",)).start()
 
-    @staticmethod
-    def _tell(outcomes: list[Outcome], story: Story) -> None:
+    def _tell(self, outcomes: list[Outcome], story: Story) -> None:
         outcome = story.tell()
         outcomes.append(outcome)
+        if self.tells_each:
+            word = "wrong" if outcome.wrong else "right"
+            print(f"{word} after {outcome.recovery_s:5.1f} s: {outcome.cell.name}", flush=True)
         if outcome.wrong:
             print(f"WRONG {outcome.cell.name} on {story.slot.name}: {outcome.wrong}", flush=True)
 

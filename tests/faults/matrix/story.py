@@ -16,6 +16,7 @@ from django.db import connection
 from hosts.models import Host
 from instances.models import Instance
 from instances.states import VmState
+from integrations.images import facade as images
 from operations.models import Operation
 from operations.models.operation import OPEN
 from tests.faults.matrix import requests
@@ -263,10 +264,12 @@ class Story:
         guests = self.slot.guests()
         if row.open_operation:
             return "an operation is open"
+        if image := image_oddity(operation):
+            return image
         if row.is_error and row.fault_message and operation.state == "failed":
             return ""  # it may be deleted in any state, and says why
         if row.deleted_at or row.host_id is None:
-            return f"left over: {self.slot.things()}" if self.slot.things() else ""
+            return f"left over: {self.slot.things()}" if self.slot.things() else self.slot.oddity(None)
         if set(guests) != {row.id} or self.slot.things() != {row.id}:
             return f"on the host: {self.slot.things()}"
         return self._wrong_state(row, guests[row.id], operation, before)
@@ -280,7 +283,7 @@ class Story:
         wanted = self.boots.get(self.cell.variant.name)
         if operation.state == "succeeded" and wanted is not None and guest.get("boots", 0) != wanted:
             return f"booted {guest.get('boots')} times, not {wanted}"
-        return ""
+        return self.slot.oddity(row)
 
     def _clean(self) -> None:
         """Whatever this slot holds is deleted: the next cell finds an empty host."""
@@ -292,7 +295,7 @@ class Story:
             if row.scheduler_hints == {} and not row.host_id:
                 with suppress(Exception):
                     requests.submit(DELETE, row.id, self.slot.name, {})
-        wait_for("the slot is empty", lambda: not self.slot.things(), 60)
+        wait_for("the slot is empty", lambda: not self.slot.things() and not self.slot.oddity(None), 60)
 
 
 def wait_up(slot: Slot) -> None:
@@ -320,6 +323,17 @@ def settled(operation_id: str) -> Operation:
 
     found: Operation = wait_for("the operation is over", is_over, SETTLED_WITHIN_S)
     return found
+
+
+def image_oddity(operation: Operation) -> str:
+    """What is wrong about the image that the operation was to make: whole when it succeeded, gone when it did not."""
+    image_id = operation.args.get("image_id")
+    if image_id is None:
+        return ""
+    image = images.get_many([image_id]).get(image_id)
+    if operation.state == "succeeded":
+        return "" if image is not None and image.is_active and image.size else f"its image is {image}"
+    return f"it failed and left {image}" if image is not None else ""
 
 
 def lead(slot: Slot, variant: Variant) -> str:

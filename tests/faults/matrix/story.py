@@ -326,14 +326,17 @@ def settled(operation_id: str) -> Operation:
 
 
 def image_oddity(operation: Operation) -> str:
-    """What is wrong about the image that the operation was to make: whole when it succeeded, gone when it did not."""
+    """What is wrong about the image that the operation was to make, or nothing.
+
+    It is whole when the operation succeeded. When that failed, it is gone; or whole, when only what follows the upload
+    failed: what is active once is its owner's to delete.
+    """
     image_id = operation.args.get("image_id")
     if image_id is None:
         return ""
     image = images.get_many([image_id]).get(image_id)
-    if operation.state == "succeeded":
-        return "" if image is not None and image.is_active and image.size else f"its image is {image}"
-    return f"it failed and left {image}" if image is not None else ""
+    is_whole = image is not None and image.is_active and bool(image.size)
+    return "" if is_whole or (image is None and operation.state != "succeeded") else f"its image is {image}"
 
 
 def lead(slot: Slot, variant: Variant) -> str:

@@ -6,8 +6,10 @@ Here a step raises and the process "restarts" by a new runner on the same disks;
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from django.db import connection
 
 from computecloud.core import failpoints
 from instances.actions.create_image import CreateImage
@@ -18,6 +20,7 @@ from instances.actions.reboot import Reboot
 from instances.actions.suspend import Resume, Suspend
 from instances.models import Instance
 from operations.models import Operation
+from operations.models.operation import later
 from tests.flows.conftest import Member
 from tests.support.stage import Stage
 
@@ -323,6 +326,33 @@ def test_what_a_host_saw_before_a_verb_ended_says_nothing_after_it(stage: Stage,
     assert late.look_again
     server.refresh_from_db()
     assert (server.status, server.power_on) == ("ACTIVE", True)
+
+
+def test_a_verb_that_ends_while_a_report_is_read_is_newer_than_the_report(stage: Stage, member: Member) -> None:
+    """The build is open when the conductor first looks at the rows, and over when it looks again."""
+    from tasks.conductor import watch, wire
+
+    [server] = member.creates()
+    stage.settle()
+    server.refresh_from_db()
+    rows = Instance.objects.filter(id=server.id)
+    rows.update(open_operation="o" * 36, updated_at=later(-60))
+    looks: list[str] = []
+
+    def end_after_first_look(execute: Callable[..., Any], sql: str, *more: Any) -> Any:
+        found = execute(sql, *more)
+        if "instances_instance" in sql and not looks:
+            looks.append(sql)
+            rows.update(open_operation=None, updated_at=later(0))
+        return found
+
+    with connection.execute_wrapper(end_after_first_look):
+        answer = watch.observe(wire.Observe(server.host_id or "", [], age_s=1.0))
+
+    server.refresh_from_db()
+    assert looks
+    assert answer.look_again
+    assert (server.vm_state, server.open_operation) == ("active", None)
 
 
 def test_a_guest_whose_definition_is_gone_is_defined_again_from_its_row(stage: Stage, member: Member) -> None:

@@ -203,6 +203,7 @@ NO_ROWS: dict[str, str] = {
     "/floatingips": "not offered",
     "/os-volume_attachments": "not offered",
     "/shares": "not offered",
+    "/placements/what-if": "asks and writes nothing",
     "/remote-consoles": "not offered",
     "/images/<str:image_id>/metadata": "properties of an image: 128, as in its own API",
     "/os-assisted-volume-snapshots": "not offered",

@@ -21,7 +21,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from celery import Celery
 
 from deploy import certificates, config, credentials, supervisor
 from deploy.cloud import CHECKOUT
@@ -184,16 +183,6 @@ def operations_that_nobody_takes(ward: Ward) -> Iterator[tuple[str, str, str]]:
     os.kill(pid, signal.SIGCONT)
     ward.does("./cloud restart control")
     assert demo.get(f"/compute/v2.1/servers/{server_id}")["server"]["status"] in ("BUILD", "ACTIVE")
-
-
-@fault
-def a_stalled_consumer(ward: Ward) -> Iterator[tuple[str, str, str]]:
-    url = tomllib.loads(ward.cloud.config_file.read_text())["broker_url"]
-    queue = f"host.{ward.one('SELECT id FROM hosts_host ORDER BY number LIMIT 1')}"
-    with Celery(broker=url) as app:
-        app.control.cancel_consumer(queue, destination=["compute@fake"], reply=True)
-    yield "host.consumer", "heartbeats come, but its queue is not heard", "./cloud restart the compute@"
-    ward.does("./cloud restart compute@fake")
 
 
 # ---------------------------------------------------------------- broker and database

@@ -110,6 +110,13 @@ def _first_tree(tree: Path, modules: Modules) -> Path:
     return tree
 
 
+def _open_to_its_users(tree: Path) -> None:
+    """Modes as an ordinary system has them, whatever the umask of whoever builds (``./cloud up`` has 077)."""
+    for path in (tree, *tree.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+
+
 def _root_tree(tree: Path, modules: Modules, contents: dict[str, Path]) -> Path:
     """The root file system: our scripts, the programs with their libraries, busybox under all its names, modules."""
     shutil.copytree(HERE / "rootfs", tree)
@@ -128,6 +135,7 @@ def _root_tree(tree: Path, modules: Modules, contents: dict[str, Path]) -> Path:
     (tree / "etc/resolv.conf").touch()
     users = ("root", "computecloud")
     (tree / "etc/shadow").write_text("".join(f"{user}:{LOCKED}:19700:0:99999:7:::\n" for user in users))
+    _open_to_its_users(tree)
     for folder in ("root", "home/computecloud", "etc/dropbear"):
         (tree / folder).chmod(0o700)
     (tree / "etc/shadow").chmod(0o600)

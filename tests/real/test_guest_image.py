@@ -33,7 +33,11 @@ echo "name $(hostname), user $(whoami), root $(df -m / | awk 'NR == 2 {print $2}
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("image") / "guest.qcow2"
-    guest.build(made)
+    mask = os.umask(0o077)  # as `./cloud up` builds it
+    try:
+        guest.build(made)
+    finally:
+        os.umask(mask)
     return made
 
 

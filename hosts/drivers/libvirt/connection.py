@@ -51,6 +51,13 @@ class _EventLoop:
 _event_loop = _EventLoop()
 
 
+def _is_alive(connection: libvirt.virConnect) -> bool:
+    try:
+        return bool(connection.isAlive())
+    except libvirt.libvirtError:  # closed meanwhile by the thread that reopens
+        return False
+
+
 class Connection:
     """Opens by itself, and again when it is lost; while it is not there, calls raise Transient."""
 
@@ -103,7 +110,7 @@ class Connection:
         try:
             return self._calls.call(doing, lambda: question(connection), deadline_s=deadline_s or self._deadline_s)
         except libvirt.libvirtError as error:
-            if is_lost_connection(error) and not connection.isAlive():
+            if is_lost_connection(error) and not _is_alive(connection):
                 self._lose(connection)
             raise translate(error, doing) from error
 

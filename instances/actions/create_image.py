@@ -15,8 +15,6 @@ from instances.states import VmState
 from integrations.images import facade as images
 from operations.models import Operation
 
-NOT_INHERITED = frozenset({"image_type", "instance_uuid", "user_id", "base_image_ref"})
-
 
 class CreateImage(Action):
     """The image's row is there, queued, before the answer; it is active when its bytes are, gone when that fails."""
@@ -36,14 +34,13 @@ class CreateImage(Action):
     @classmethod
     def accept(cls, actor: Actor, instance: Instance, request_id: str, args: dict[str, Any]) -> Operation:
         """The image and the operation that makes it are one transaction."""
-        inherited = {name: text for name, text in instance.image_properties.items() if name not in NOT_INHERITED}
         image = images.create(
             actor,
             args["name"],
             disk_format="qcow2",
             min_disk_gb=instance.disk_gb,
             properties={
-                **inherited,
+                **instance.image_properties,
                 "image_type": "snapshot",
                 "instance_uuid": instance.id,
                 "user_id": actor.user_id,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from scheduling import configuration
 from scheduling.explanation import Cell, Explanation, Finalist, HostOutcome
 from scheduling.models import Decision
@@ -23,9 +21,7 @@ COLOURS = (
 def context(decision: Decision, asked: Mapping[str, str]) -> dict[str, Any]:
     """The template's variables. ``asked``: ``page`` of the matrix, ``host`` for the question why not."""
     told = Explanation(decision, in_full=True)
-    try:
-        told.table, told.rules  # noqa: B018 -- whether they are there
-    except (LookupError, msgspec.DecodeError):
+    if not told.is_kept:
         return {"decision": decision, "is_kept": False}
     return {
         "decision": decision,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import msgspec
+
 from scheduling import records
 from scheduling.decisions import ACCEPTED, Refusal, Scores, Standing, Verdict, accepted_by, reason_of, standing
 from scheduling.filters.base import HostFilter
@@ -114,6 +116,14 @@ class Explanation:
     @cached_property
     def rules(self) -> Rules:
         return records.rules_of(self.decision)
+
+    @cached_property
+    def is_kept(self) -> bool:
+        """Whether the table and the rules that it names can still be read."""
+        try:
+            return self.table is not None and self.rules is not None
+        except (LookupError, msgspec.DecodeError):
+            return False
 
     @cached_property
     def filters(self) -> list[str]:

@@ -87,10 +87,8 @@ class DecisionViewSet(ReadViewSet):
         if row is None:
             raise NotFound
         told = Explanation(row, in_full=self.in_full)
-        try:
-            told.table, told.rules  # noqa: B018 -- whether they are there
-        except LookupError:
-            raise NotKept(id=row.id) from None
+        if not told.is_kept:
+            raise NotKept(id=row.id)
         return told
 
     @extend_schema(responses=ShownDecisionSerializer)

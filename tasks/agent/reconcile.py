@@ -82,6 +82,8 @@ class Reconciler:
         for guest_id in answer.unknown:
             log.warning("a guest that no row knows is left alone", host=host_id, guest=guest_id)
         self._watch(host_id, driver, {bell.id: bell.attempt for bell in answer.gone})
+        for bell in answer.condemned:  # a person has looked at it: no time of grace
+            self._set_aside(host_id, driver, bell.id, bell.attempt)
         if answer.may_reap:
             self._reap(host_id, driver)
         return answer.look_again
@@ -95,12 +97,12 @@ class Reconciler:
                 self._set_aside(host_id, driver, guest_id, gone[guest_id])
 
     def _set_aside(self, host_id: str, driver: Driver, guest_id: str, epoch: int) -> None:
-        """Its row says that it has no right to be here, and said so before."""
+        """Its row says that it has no right to be here, and said so before; or an administrator does."""
         try:
             self.journal.admit(guest_id, epoch)
         except EpochTooOld:
             return
-        log.warning("setting aside what a moved or deleted server left behind", host=host_id, guest=guest_id)
+        log.warning("setting aside what has no right to be here", host=host_id, guest=guest_id)
         stepping.run_all(driver.set_aside(GuestRef(guest_id, epoch, "reconcile")))
         self._removals[host_id].append(wire.Removal(guest_id, "set_aside"))
 

@@ -129,7 +129,12 @@ def _judge(asked: wire.Observe, look_again: bool) -> wire.ObserveAnswer:
     condemned = oddities.record(asked.host_id, _oddities(asked, unknown))
     trusted = not conf().restoring
     return wire.ObserveAnswer(
-        gone + condemned if trusted else [], unknown, _peers(asked.host_id), look_again=look_again, may_reap=trusted
+        gone if trusted else [],
+        condemned if trusted else [],
+        unknown,
+        _peers(asked.host_id),
+        look_again=look_again,
+        may_reap=trusted,
     )
 
 

@@ -205,12 +205,14 @@ class Observe(msgspec.Struct, frozen=True):
 
 class ObserveAnswer(msgspec.Struct, frozen=True):
     """``gone``: leftovers whose rows say deleted or owned elsewhere; the host watches them a while, then acts.
+    ``condemned``: guests that an administrator has seen and wants removed; the host acts at once.
 
     ``look_again``: rows had just changed. ``may_reap``: rows are to be trusted, they are not those of a backup.
     ``peers``: network id → underlay addresses of the hosts that its frames are flooded to.
     """
 
     gone: list[Bell] = []
+    condemned: list[Bell] = []
     unknown: list[str] = []
     peers: dict[str, list[str]] = {}
     look_again: bool = False

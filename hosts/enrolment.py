@@ -74,7 +74,7 @@ class Credential:
 
 def issue(ttl_s: float, replaces: Sequence[str] = ()) -> str:
     """A new token, shown this once. ``replaces``: living hosts whose credential was lost and may be made anew."""
-    token = secrets.token_urlsafe(TOKEN_BYTES)
+    token = secrets.token_hex(TOKEN_BYTES)  # never begins with a dash, which a command line would take for an option
     expires_at = Now() + timedelta(seconds=ttl_s)
     EnrolmentToken.objects.create(token_hash=digest(token), expires_at=expires_at, replaces=list(replaces))
     return token

@@ -14,6 +14,7 @@ from computecloud.core.errors import Invalid, OverQuota
 from instances.models.instance import Instance
 from instances.models.quota import UserQuota
 from instances.models.server_group import ServerGroup
+from operations import sql
 from operations.models import QuotaGate
 from operations.models.quota_gate import DEFAULTS, default_limit, forget_defaults
 
@@ -26,6 +27,8 @@ RESOURCES = (
 
 UNCOUNTED_DEFAULTS = {"injected_files": 5, "injected_file_content_bytes": 10240, "injected_file_path_bytes": 255}
 """Limits of things that are never counted and have no setting; what is missing here has no limit."""
+
+OF_USER = 'SELECT resource, "limit" FROM instances_userquota WHERE project_id = %s AND user_id = %s'
 
 LONGEST_OWNER = 64
 """Characters in a gate's owner: a project id, ``user:`` and a user id, ``class:`` and a class name."""
@@ -93,7 +96,7 @@ def limit_of(project_id: str, resource: str) -> int:
 
 
 def _of_user(project_id: str, user_id: str) -> dict[str, int]:
-    rows = UserQuota.objects.filter(project_id=project_id, user_id=user_id).values_list("resource", "limit")
+    rows = sql.rows(OF_USER, (project_id, user_id))
     return {api_name(resource): int(limit) for resource, limit in rows}
 
 

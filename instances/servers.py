@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -19,7 +20,6 @@ from computecloud.core.errors import Conflict, Invalid, NotFound, OverQuota
 from computecloud.http import policy
 from hosts.models import Host
 from instances import quotas, repeats, server_groups
-from instances.actions.base import ACCEPTING
 from instances.actions.create import Create, CreateRequest
 from instances.errors import BadReference, InstanceNotFound
 from instances.models import Instance
@@ -95,9 +95,7 @@ def _amounts(wanted: CreateRequest) -> dict[str, int]:
 
 
 def _submit(actor: Actor, wanted: CreateRequest, request_id: str) -> list[Instance]:
-    with ACCEPTING():
-        _admit(actor, wanted)
-        return Create.submit(actor, wanted, request_id)
+    return Create.submit(actor, wanted, request_id, partial(_admit, actor, wanted))
 
 
 def _take(actor: Actor, wanted: CreateRequest) -> list[Instance]:

@@ -50,7 +50,9 @@ def update(statement: str, params: Sequence[Any]) -> int:
 
 
 @lru_cache(maxsize=64)
-def _columns(model: type[models.Model], raw: tuple[tuple[str, str], ...], vendor: str) -> tuple[str, list[Any]]:
+def _insert(
+    model: type[models.Model], raw: tuple[tuple[str, str], ...], rows: int, vendor: str
+) -> tuple[str, list[Any]]:
     """INSERT of a model's columns, without its automatic key and those the database fills in; and their fields."""
     fragments = dict(raw)
     options = model._meta
@@ -62,7 +64,8 @@ def _columns(model: type[models.Model], raw: tuple[tuple[str, str], ...], vendor
     by_name = {field.name: field.column for field in options.concrete_fields}
     names = ", ".join(f'"{by_name[name]}"' for name in [*(field.name for field in fields), *fragments])
     marks = ", ".join(["%s"] * len(fields) + [_for(fragment, vendor) for fragment in fragments.values()])
-    return f'INSERT INTO "{options.db_table}" ({names}) VALUES ({marks})', fields  # noqa: S608 -- names of columns only
+    places = ", ".join([f"({marks})"] * rows)
+    return f'INSERT INTO "{options.db_table}" ({names}) VALUES {places}', fields  # noqa: S608 -- names of columns only
 
 
 def insert(row: models.Model, **raw: tuple[str, Any]) -> None:
@@ -71,10 +74,29 @@ def insert(row: models.Model, **raw: tuple[str, Any]) -> None:
     Columns with a database default are left to it. ``raw`` gives columns by SQL: ``x_at=("{later}", parameter)``.
     """
     fragments = tuple((name, fragment) for name, (fragment, _value) in raw.items())
-    statement, fields = _columns(type(row), fragments, connection.vendor)
-    values = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
+    statement, fields = _insert(type(row), fragments, 1, connection.vendor)
+    values = [*_values(row, fields), *(value for _fragment, value in raw.values())]
     with connection.cursor() as cursor:
-        cursor.execute(statement, [*values, *(value for _fragment, value in raw.values())])
+        cursor.execute(statement, values)
+    _is_stored(row)
+
+
+def insert_all(rows: Sequence[models.Model]) -> None:
+    """Write new rows of one model by one statement: few, each number of them is compiled once."""
+    if not rows:
+        return
+    statement, fields = _insert(type(rows[0]), (), len(rows), connection.vendor)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [value for row in rows for value in _values(row, fields)])
+    for row in rows:
+        _is_stored(row)
+
+
+def _values(row: models.Model, fields: Sequence[Any]) -> list[Any]:
+    return [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
+
+
+def _is_stored(row: models.Model) -> None:
     row._state.adding = False
     row._state.db = connection.alias
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,7 @@ from scheduling import dispatch
 from scheduling.claims import Chosen
 
 MOST_HOSTS = 3
+BUILDS_AGAIN = "UPDATE hosts_host SET failed_builds = 0, changed_at = {now} WHERE id = %s AND failed_builds > 0"
 PORT_PLANS = list[PortPlan]
 msgspec.convert([], PORT_PLANS)  # msgspec learns of a type once, and here: not in two threads at the same time
 
@@ -89,11 +90,17 @@ class Create(Action):
     # --- in the API
 
     @classmethod
-    def submit(cls, actor: Actor, wanted: CreateRequest, request_id: str = "") -> list[Instance]:
-        """Accept one server or many, all within quota or none. Raises OverQuota."""
+    def submit(
+        cls, actor: Actor, wanted: CreateRequest, request_id: str = "", admit: Callable[[], None] | None = None
+    ) -> list[Instance]:
+        """Accept one server or many, all within quota or none. Raises OverQuota, and what ``admit`` raises, which is
+        asked first in the same transaction.
+        """
         rows = cls.rows(actor, wanted)
         reservation = f"r-{new_uuid()[:8]}"
         with ACCEPTING():
+            if admit is not None:
+                admit()
             cls.take_quota(rows)
             first: Operation | None = None
             for row in rows:
@@ -238,7 +245,7 @@ class Create(Action):
     def on_success(cls, operation: Operation, instance: Instance) -> dict[str, Any]:
         if instance.network_wishes:
             networks.plugged(instance.id)
-        Host.objects.filter(id=operation.host_id, failed_builds__gt=0).update(failed_builds=0, changed_at=Now())
+        sql.update(BUILDS_AGAIN, (operation.host_id,))
         return {"launched_at": Now(), "fault_code": None}
 
     @classmethod

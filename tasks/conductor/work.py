@@ -125,8 +125,8 @@ def _holds(operation: Operation, report: wire.Finished, runner: str, hosts: froz
 def _note_steps(operation: Operation, report: wire.Finished) -> None:
     if not operation.listed or not report.steps:
         return
-    for number, step in enumerate(report.steps):
-        row = Step(
+    rows = [
+        Step(
             operation=operation,
             attempt=operation.attempt,
             seq=number,
@@ -135,7 +135,9 @@ def _note_steps(operation: Operation, report: wire.Finished) -> None:
             took_ms=step.took_ms,
             message=step.message[:1000],
         )
-        sql.insert(row)
+        for number, step in enumerate(report.steps)
+    ]
+    sql.insert_all(rows)
 
 
 def _give_back(operation: Operation, report: wire.Finished) -> bool:

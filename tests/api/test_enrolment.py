@@ -124,6 +124,10 @@ def test_no_secret_is_sent_or_stored(room: Room, broker: Broker) -> None:
         assert secret not in stored
 
 
+def test_a_token_is_never_taken_for_an_option() -> None:
+    assert all(enrolment.issue(60).isalnum() for _number in range(200))
+
+
 def test_a_token_is_used_once(room: Room, tmp_path: Path, broker: Broker) -> None:
     token = enrolment.issue(60)
     join(room, token)

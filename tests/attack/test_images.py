@@ -135,6 +135,7 @@ def test_what_is_deleted_while_it_comes_leaves_no_bytes(running: RunningCloud, p
         head += f"Content-Type: application/octet-stream\r\nContent-Length: {2 * MIB}\r\n\r\n"
         line.sendall(head.encode() + disks.qcow2(length=MIB))
         open_ones.append((number, image, line))
+    told = []
     for number, image, line in open_ones:
         assert people.as_member.delete(f"{IMAGES}/{image}").status_code == 204
         if number % 2:
@@ -142,9 +143,10 @@ def test_what_is_deleted_while_it_comes_leaves_no_bytes(running: RunningCloud, p
         else:
             line.sendall(bytes(MIB))
             line.settimeout(60)
-            status = line.recv(4096).split(b" ", 2)[1]
+            told.append(int(line.recv(4096).split(b" ", 2)[1]))
             line.close()
-            assert status in (b"404", b"409", b"410"), status
+    assert set(told) <= {404, 409, 410, 503}, told
+    assert told.count(503) <= 2, told  # a loaded machine may say "try again"
     wait_for("the bytes are gone", lambda: bytes_below(*stores) == start, 60)
     assert people.as_member.get(f"{IMAGES}?limit=1000").status_code == 200
 

@@ -85,8 +85,10 @@ def move(operation: Operation, *, queue: str, **columns: Any) -> bool:
 
 
 def close(operation: Operation, state: State, **columns: Any) -> bool:
-    """End an open operation of this very attempt; False when somebody else did (superseded, lease lost)."""
-    guards = {"id": operation.id, "state": OPEN, "attempt": operation.attempt}
+    """End an open operation of this very queue and attempt; False when somebody else did, or moved it (superseded,
+    lease lost, placed).
+    """
+    guards = {"id": operation.id, "state": OPEN, "queue": operation.queue, "attempt": operation.attempt}
     if not sql.change(Operation, guards, {"state": state, **_ended(), **columns}):
         return False
     operation.state = state

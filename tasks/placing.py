@@ -13,7 +13,6 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from computecloud.conf import conf
-from computecloud.core.clock import utcnow
 from computecloud.core.errors import CloudError
 from hosts.models import Host
 from instances.actions.create import Create
@@ -115,13 +114,16 @@ def _settle(waiting: Waiting, answer: object) -> None:
 
 
 def _postponed(operations: Sequence[Operation]) -> bool:
-    """A host that is only being restarted may be the one: look again when it is back, for a minute at most."""
-    leaving = Host.objects.alive().filter(is_draining=True, is_disabled=False, lease_expires_at__gt=Now())
-    if (utcnow() - operations[0].created_at).total_seconds() > RETURN_S or not leaving.exists():
+    """A host that is only being restarted may be the one: look again when it is back, for a minute at most.
+
+    One that came back since the operation began to wait counts too: the refusal may rest on a look before that.
+    """
+    returning = Q(is_draining=True) | Q(agent__registered_at__gt=operations[0].updated_at)
+    if not Host.objects.alive().filter(returning, is_disabled=False, lease_expires_at__gt=Now()).exists():
         return False
     waiting = Operation.objects.filter(id__in=[one.id for one in operations], state=State.PENDING, queue=CONTROL)
-    waiting.update(not_before=later(LOOK_AGAIN_S), updated_at=Now(), rung_at=None)
-    return True
+    young = waiting.filter(created_at__gt=later(-RETURN_S))
+    return bool(young.update(not_before=later(LOOK_AGAIN_S), updated_at=Now(), rung_at=None))
 
 
 def refuse(operation: Operation, instance: Instance, fault: str, code: int = 500) -> None:

@@ -40,12 +40,14 @@ def _register(agent_id: str, asked: wire.Register) -> None:
     ours = Q(nonce__in=["", *asked.known]) | ~Exists(alive)
     with REGISTERING(asked.hosts[0].id if asked.hosts else ""):
         rows = Agent.objects.filter(ours, id=agent_id)
-        if not rows.update(nonce=asked.nonce, version=asked.version, registered_at=Now()):
+        if not rows.update(nonce=asked.nonce, version=asked.version):
             raise door.IdentityInUse
         for report in asked.hosts:
             _update_host(report, asked.version)
             _update_inventory(report.id, report.inventory)
         _return_work([report.id for report in asked.hosts])
+        # Last, so that no server that began to wait after this moment is refused on a look from before the commit.
+        Agent.objects.filter(id=agent_id).update(registered_at=Now())
 
 
 def _return_work(host_ids: list[str]) -> int:

@@ -14,6 +14,7 @@ from instances.models import Instance
 from operations import bell
 from operations.models import Consumer, Operation
 from scheduling import service
+from scheduling.request import PlacementRequest
 from tasks import canary, control
 from tasks.conductor import presence, wire
 from tests.flows.conftest import Member
@@ -201,3 +202,57 @@ def test_it_does_not_wait_for_ever(stage: Stage, member: Member) -> None:
     stage.settle()
     server.refresh_from_db()
     assert server.status == "ERROR"
+
+
+def test_it_waits_too_when_they_come_back_just_as_it_was_refused(
+    stage: Stage, member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Storing a refusal waits for the database, and what it waits for may be the hosts' own registration."""
+    beats = [wire.HostBeat(host.id) for host in stage.hosts]
+    presence.beat(stage.agent.id, wire.Beat(stage.nonce, beats, is_leaving=True))
+    service.TABLE.forget()
+    [server] = member.creates()
+    decide = service.place
+
+    def decide_while_they_return(request: PlacementRequest, commit: service.Commit) -> service.Chosen:
+        try:
+            return decide(request, commit)
+        finally:
+            stage.start_agent()
+
+    monkeypatch.setattr(service, "place", decide_while_they_return)
+    stage.ring(Operation.objects.get())
+    monkeypatch.undo()
+    assert Operation.objects.get().not_before is not None, "it is not refused"
+
+    stage.skip_back_off()
+    stage.settle()
+    server.refresh_from_db()
+    assert server.status == "ACTIVE"
+
+
+def test_a_refusal_that_comes_late_does_not_end_what_another_scheduler_placed(
+    stage: Stage, member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bell and the poller may both have the operation; the one of them that looks later finds the hosts back."""
+    beats = [wire.HostBeat(host.id) for host in stage.hosts]
+    presence.beat(stage.agent.id, wire.Beat(stage.nonce, beats, is_leaving=True))
+    service.TABLE.forget()
+    [server] = member.creates()
+    operation = Operation.objects.get()
+    decide = service.place
+
+    def decide_slowly(request: PlacementRequest, commit: service.Commit) -> service.Chosen:
+        try:
+            return decide(request, commit)
+        finally:
+            monkeypatch.undo()
+            stage.start_agent()
+            stage.ring(operation)
+
+    monkeypatch.setattr(service, "place", decide_slowly)
+    stage.ring(operation)
+    assert Operation.objects.get().queue != "control", "it stays where it was placed"
+    stage.settle()
+    server.refresh_from_db()
+    assert server.status == "ACTIVE"

@@ -28,6 +28,7 @@ from hosts.drivers.specs import HostInventory
 from tasks.agent.client import Conductor, TlsFiles
 from tasks.conductor import wire
 from tests.faults.ward import Ward, cloud_command, small_disk
+from tests.support.threads import held_while_it_polls
 
 pytestmark = [
     pytest.mark.faults,
@@ -183,6 +184,21 @@ def operations_that_nobody_takes(ward: Ward) -> Iterator[tuple[str, str, str]]:
     os.kill(pid, signal.SIGCONT)
     ward.does("./cloud restart control")
     assert demo.get(f"/compute/v2.1/servers/{server_id}")["server"]["status"] in ("BUILD", "ACTIVE")
+
+
+@fault
+def a_stalled_consumer(ward: Ward) -> Iterator[tuple[str, str, str]]:
+    """Its thread hangs, all others go on."""
+    with held_while_it_polls(ward.pid("compute@fake")):
+        yield "host.consumer", "heartbeats come, but its queue is not heard", "./cloud restart the compute@"
+    ward.does("./cloud restart compute@fake")  # which would wait 45 s for a thread that still hangs, and then kill it
+
+
+@fault
+def a_stalled_consumer_of_the_centre(ward: Ward) -> Iterator[tuple[str, str, str]]:
+    with held_while_it_polls(ward.pid("control")):
+        yield "work.consumer", "queue control: the worker's consumer has stalled", "./cloud restart control"
+    ward.does("./cloud restart control")
 
 
 # ---------------------------------------------------------------- broker and database

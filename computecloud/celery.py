@@ -74,6 +74,7 @@ app.conf.update(
         {"confirm_publish": True, "on_open": _answer_in_time}
         if ON_RABBITMQ
         else {
+            "priority_steps": [0],  # one list for a queue: Kombu's Redis listens at four otherwise
             "ack_emulation": False,  # messages are acknowledged on receipt and never trusted: no books are kept of them
             "socket_timeout": 3,
             "socket_connect_timeout": 3,

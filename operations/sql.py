@@ -50,9 +50,7 @@ def update(statement: str, params: Sequence[Any]) -> int:
 
 
 @lru_cache(maxsize=64)
-def _insert(
-    model: type[models.Model], raw: tuple[tuple[str, str], ...], rows: int, vendor: str
-) -> tuple[str, list[Any]]:
+def _insert(model: type[models.Model], raw: tuple[tuple[str, str], ...], vendor: str) -> tuple[str, list[Any]]:
     """INSERT of a model's columns, without its automatic key and those the database fills in; and their fields."""
     fragments = dict(raw)
     options = model._meta
@@ -64,8 +62,7 @@ def _insert(
     by_name = {field.name: field.column for field in options.concrete_fields}
     names = ", ".join(f'"{by_name[name]}"' for name in [*(field.name for field in fields), *fragments])
     marks = ", ".join(["%s"] * len(fields) + [_for(fragment, vendor) for fragment in fragments.values()])
-    places = ", ".join([f"({marks})"] * rows)
-    return f'INSERT INTO "{options.db_table}" ({names}) VALUES {places}', fields  # noqa: S608 -- names of columns only
+    return f'INSERT INTO "{options.db_table}" ({names}) VALUES ({marks})', fields  # noqa: S608 -- names of columns only
 
 
 def insert(row: models.Model, **raw: tuple[str, Any]) -> None:
@@ -74,31 +71,28 @@ def insert(row: models.Model, **raw: tuple[str, Any]) -> None:
     Columns with a database default are left to it. ``raw`` gives columns by SQL: ``x_at=("{later}", parameter)``.
     """
     fragments = tuple((name, fragment) for name, (fragment, _value) in raw.items())
-    statement, fields = _insert(type(row), fragments, 1, connection.vendor)
-    values = [*_values(row, fields), *(value for _fragment, value in raw.values())]
+    statement, fields = _insert(type(row), fragments, connection.vendor)
+    values = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
     with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-    _is_stored(row)
-
-
-def insert_all(rows: Sequence[models.Model]) -> None:
-    """Write new rows of one model by one statement: few, each number of them is compiled once."""
-    if not rows:
-        return
-    statement, fields = _insert(type(rows[0]), (), len(rows), connection.vendor)
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [value for row in rows for value in _values(row, fields)])
-    for row in rows:
-        _is_stored(row)
-
-
-def _values(row: models.Model, fields: Sequence[Any]) -> list[Any]:
-    return [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
-
-
-def _is_stored(row: models.Model) -> None:
+        cursor.execute(statement, [*values, *(value for _fragment, value in raw.values())])
     row._state.adding = False
     row._state.db = connection.alias
+
+
+@lru_cache(maxsize=64)
+def _insert_all(model: type[models.Model], names: tuple[str, ...], rows: int) -> str:
+    columns, places = ", ".join(f'"{name}"' for name in names), ", ".join(["%s"] * len(names))
+    wanted = ", ".join([f"({places})"] * rows)
+    return f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES {wanted}'  # noqa: S608 -- names of columns only
+
+
+def insert_all(model: type[models.Model], names: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> None:
+    """Write a few plain rows by one statement, compiled once for each number of them.
+
+    ``names``: the columns. What is not named is left to the database's defaults.
+    """
+    if rows:
+        update(_insert_all(model, names, len(rows)), [value for row in rows for value in row])
 
 
 @lru_cache(maxsize=64)

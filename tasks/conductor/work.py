@@ -125,19 +125,12 @@ def _holds(operation: Operation, report: wire.Finished, runner: str, hosts: froz
 def _note_steps(operation: Operation, report: wire.Finished) -> None:
     if not operation.listed or not report.steps:
         return
+    names = ("operation_id", "attempt", "seq", "name", "state", "took_ms", "message")
     rows = [
-        Step(
-            operation=operation,
-            attempt=operation.attempt,
-            seq=number,
-            name=step.name[:64],
-            state=step.state,
-            took_ms=step.took_ms,
-            message=step.message[:1000],
-        )
+        (operation.id, operation.attempt, number, step.name[:64], step.state, step.took_ms, step.message[:1000])
         for number, step in enumerate(report.steps)
     ]
-    sql.insert_all(rows)
+    sql.insert_all(Step, names, rows)
 
 
 def _give_back(operation: Operation, report: wire.Finished) -> bool:

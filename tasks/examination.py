@@ -14,7 +14,7 @@ from django.utils.timezone import now
 
 from computecloud.conf import conf
 from computecloud.core.finding import Finding, Level, judge
-from hosts.models import Host, Oddity
+from hosts.models import Agent, Host, Oddity
 from instances.audit import drifts
 from integrations.images import facade as images
 from operations.drift import Drift
@@ -155,14 +155,13 @@ def _work() -> Iterator[Finding]:
     waiting = waiting.filter(Q(queue=CONTROL) | Q(host_id__in=list(up)))
     if conf().restoring:
         waiting = waiting.none()
-    queues = Counter(waiting.values_list("host_name", flat=True))
-    for name, number in queues.items():
-        who = f"host {name}" if name else "the scheduler"
-        process = "compute@…" if name else "control"
-        what = "operation waits" if number == 1 else "operations wait"
-        text = f"{number} {what} for {who}, and nobody takes them"
-        remedy = f"./cloud logs {process}; ./cloud restart {process}. They are not lost: whoever comes takes them"
-        yield Finding("work.waiting", "wrong", "operations", text, remedy)
+    concerned = Host.objects.filter(id__in=waiting.values("host_id")).select_related("agent")
+    programs: dict[str | None, Agent] = {host.id: host.agent for host in concerned}
+    queues: Counter[tuple[str, Agent | None]] = Counter()
+    for name, host_id, form in waiting.values_list("host_name", "host_id", "schema_version"):
+        program = programs.get(host_id)
+        queues[name, program if program and form not in program.reads else None] += 1
+    yield from (_waiting(name, number, program) for (name, program), number in queues.items())
     news = Outbox.objects.filter(handled_at__isnull=True, created_at__lt=later(-NEWS_S)).count()
     if news:
         text = f"{news} messages between services were not handled"
@@ -175,6 +174,19 @@ def _work() -> Iterator[Finding]:
         yield Finding("work.consumer", "wrong", f"queue {queue}", text, "./cloud restart control")
     if not queues and not news:
         yield Finding("work", "well", "operations", f"{Operation.objects.open().count()} open, none unheard")
+
+
+def _waiting(host_name: str, number: int, cannot_read: Agent | None) -> Finding:
+    """Nobody takes them; ``cannot_read``: the program that leaves them alone because their form is foreign to it."""
+    what = "operation waits" if number == 1 else "operations wait"
+    if cannot_read:
+        text = f"{number} {what} for host {host_name}, whose agent ({cannot_read.version}) does not read their form"
+        remedy = "Install the version that the API has there and restart its agent; they are not lost"
+        return Finding("work.unreadable", "wrong", "operations", text, remedy)
+    process = "compute@…" if host_name else "control"
+    text = f"{number} {what} for {f'host {host_name}' if host_name else 'the scheduler'}, and nobody takes them"
+    remedy = f"./cloud logs {process}; ./cloud restart {process}. They are not lost: whoever comes takes them"
+    return Finding("work.waiting", "wrong", "operations", text, remedy)
 
 
 # --- books, oddities, images

@@ -12,6 +12,10 @@ from django.db.models.functions import Now
 from computecloud.core.ids import new_uuid
 
 
+def first_form() -> list[int]:
+    return [1]
+
+
 def digest(secret: str) -> str:
     return sha256(secret.encode()).hexdigest()
 
@@ -28,6 +32,7 @@ class Agent(models.Model):
     broker_verifiers = models.JSONField(default=dict, blank=True)
     nonce = models.CharField(max_length=64, blank=True)
     version = models.CharField(max_length=32, blank=True)
+    reads = models.JSONField(default=first_form)  # forms of operations that its program can do
     created_at = models.DateTimeField(db_default=Now())
     registered_at = models.DateTimeField(null=True, blank=True)
     twin_seen_at = models.DateTimeField(null=True, blank=True)  # another process with its identity was refused

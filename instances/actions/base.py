@@ -76,6 +76,9 @@ class Action:
     ends_in: ClassVar[VmState | None] = None
     ignores_lock: ClassVar[bool] = False
     listed: ClassVar[bool] = True
+    # The form of its arguments and steps. Who changes them so that hosts of the last release could not do them, or adds
+    # a verb after it, gives it the next number above all others: such hosts leave the operation for one that reads it.
+    schema_version: ClassVar[int] = 1
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({},)  # with which tests try it: of the request, of the order
     known: ClassVar[dict[str, type[Action]]] = {}  # every verb's class by its name
 
@@ -121,6 +124,7 @@ class Action:
             host_name=instance.host.name if instance.host else "",
             epoch=instance.owner_epoch,
             listed=cls.listed,
+            schema_version=cls.schema_version,
         )
 
     @classmethod

@@ -186,6 +186,7 @@ class Create(Action):
             subject_id=row.id,
             project_id=row.project_id,
             verb=cls.verb,
+            schema_version=cls.schema_version,
             id=row.open_operation,
             args=args,
             sealed=secret,

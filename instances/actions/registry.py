@@ -16,3 +16,6 @@ VERBS: tuple[type[Action], ...] = (
     Create, Delete, Start, Stop, Reboot, Pause, Unpause, Suspend, Resume, CreateImage, ConsoleOutput,
 )  # fmt: skip
 ACTIONS: dict[str, type[Action]] = {action.verb: action for action in VERBS}
+OLDEST_READ = 1
+READS = tuple(range(OLDEST_READ, max(action.schema_version for action in VERBS) + 1))
+"""Forms of operations (``Action.schema_version``) that this release can do."""

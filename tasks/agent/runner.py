@@ -20,7 +20,7 @@ from hosts.drivers.base import Driver
 from hosts.drivers.errors import DriverError, GuestNotFound, Transient, Unsupported
 from hosts.drivers.specs import PowerState, Step
 from instances.actions.base import Order
-from instances.actions.registry import ACTIONS
+from instances.actions.registry import ACTIONS, READS
 from tasks.agent.client import Conductor, ConductorUnreachable
 from tasks.agent.journal import EpochTooOld, Journal
 from tasks.conductor import wire
@@ -56,10 +56,13 @@ class Work:
 class Runner:
     """Shared by all threads of the agent; ``runner`` names this process in every fenced write."""
 
-    def __init__(self, conductor: Conductor, drivers: dict[str, Driver], journal: Journal) -> None:
+    def __init__(
+        self, conductor: Conductor, drivers: dict[str, Driver], journal: Journal, reads: tuple[int, ...] = READS
+    ) -> None:
         self.conductor = conductor
         self.drivers = drivers
         self.journal = journal
+        self.reads = reads
         self.runner = uuid.uuid4().hex
         self._leaving = threading.Event()
         self._lock = threading.Lock()
@@ -73,7 +76,9 @@ class Runner:
         if self._leaving.is_set():
             return False
         asked_at = time.monotonic()
-        answer = self.conductor.take(wire.Take([wire.Bell(operation_id, attempt)], self.runner))
+        answer = self.conductor.take(wire.Take([wire.Bell(operation_id, attempt)], self.runner, self.reads))
+        for unread in answer.unreadable:
+            log.warning("operation left alone: its form is not of this release", operation=unread, reads=self.reads)
         for order in answer.orders:
             AFTER_TAKE(order.host_id)
             self._work(Work(order, leased_at=asked_at))

@@ -17,6 +17,7 @@ from computecloud.conf import conf
 from hosts.drivers import registry
 from hosts.drivers.base import Driver
 from hosts.drivers.errors import DriverError, Transient
+from instances.actions.registry import READS
 from operations.models.operation import host_queue
 from tasks.agent import certificate
 from tasks.agent import identity as identities
@@ -103,7 +104,7 @@ class Runtime:
                 self._refuse_foreign_guests()
                 known = self.seat.nonces()
                 self.seat.remember(*known, self.nonce)
-                self.conductor.register(wire.Register(self.nonce, VERSION, hosts, known=known))
+                self.conductor.register(wire.Register(self.nonce, VERSION, hosts, known=known, reads=READS))
                 self.seat.remember(self.nonce)
                 (Path(conf().state_dir) / REGISTERED).write_text(f"{os.getpid()}\n")
                 return

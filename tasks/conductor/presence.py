@@ -40,7 +40,7 @@ def _register(agent_id: str, asked: wire.Register) -> None:
     ours = Q(nonce__in=["", *asked.known]) | ~Exists(alive)
     with REGISTERING(asked.hosts[0].id if asked.hosts else ""):
         rows = Agent.objects.filter(ours, id=agent_id)
-        if not rows.update(nonce=asked.nonce, version=asked.version):
+        if not rows.update(nonce=asked.nonce, version=asked.version, reads=list(asked.reads)):
             raise door.IdentityInUse
         for report in asked.hosts:
             _update_host(report, asked.version)
@@ -100,7 +100,8 @@ def _update_inventory(host_id: str, found: HostInventory) -> None:
 
 def beat(agent_id: str, asked: wire.Beat) -> wire.BeatAnswer:
     """Extend the leases of sound hosts and say what waits for them. Raises StaleAgent for an older twin."""
-    if not Agent.objects.filter(id=agent_id, nonce=asked.nonce).exists():
+    agent = Agent.objects.filter(id=agent_id, nonce=asked.nonce).only("reads").first()
+    if agent is None:
         raise door.StaleAgent
     sound = [host.id for host in asked.hosts if host.is_sound]
     skew_s = round(asked.clock - utcnow().timestamp(), 1) if asked.clock is not None else 0.0
@@ -114,15 +115,16 @@ def beat(agent_id: str, asked: wire.Beat) -> wire.BeatAnswer:
     if len(asked.hosts) == 1:
         host = asked.hosts[0]
         Host.objects.filter(id=host.id).update(disk_free_gb=host.disk_free_gb, running_vms=host.running_vms)
-    return wire.BeatAnswer([] if asked.is_leaving else _waiting(sound))
+    return wire.BeatAnswer([] if asked.is_leaving else _waiting(sound, agent.reads))
 
 
-def _waiting(host_ids: list[str]) -> list[wire.Bell]:
+def _waiting(host_ids: list[str], reads: list[int]) -> list[wire.Bell]:
     rows = (
         Operation.objects.runnable()
         .filter(
             queue__in=[host_queue(host_id) for host_id in host_ids], state=State.PENDING, updated_at__lt=later(-1.0)
         )
+        .filter(schema_version__in=reads)
         .order_by("created_at")[:MOST_BELLS]
     )
     return [wire.Bell(row.id, row.attempt, row.task_name) for row in rows]

@@ -66,13 +66,17 @@ class HostReport(msgspec.Struct, frozen=True):
 
 
 class Register(msgspec.Struct, frozen=True):
-    """``known``: nonces under which this agent's own state folder remembers to have registered."""
+    """``known``: nonces under which this agent's own state folder remembers to have registered.
+
+    ``reads``: forms of operations (``schema_version``) that it can do.
+    """
 
     nonce: str
     version: str
     hosts: list[HostReport]
     protocol: int = PROTOCOL
     known: list[str] = []
+    reads: tuple[int, ...] = (1,)
 
 
 class HostBeat(msgspec.Struct, frozen=True):
@@ -107,6 +111,7 @@ class BeatAnswer(msgspec.Struct, frozen=True):
 class Take(msgspec.Struct, frozen=True):
     operations: list[Bell]
     runner: str
+    reads: tuple[int, ...] = (1,)
 
 
 class OrderWire(msgspec.Struct, frozen=True):
@@ -126,7 +131,10 @@ class OrderWire(msgspec.Struct, frozen=True):
 
 
 class TakeAnswer(msgspec.Struct, frozen=True):
+    """``unreadable``: operations of a form that the agent does not read. They wait for one that does."""
+
     orders: list[OrderWire]
+    unreadable: list[str] = []
 
 
 class StepReport(msgspec.Struct, frozen=True):

@@ -25,18 +25,21 @@ BACK_OFF_S = (1.0, 5.0, 15.0)
 
 
 def take(asked: wire.Take, hosts: frozenset[str]) -> wire.TakeAnswer:
-    """Orders for those operations that this runner won."""
-    orders = []
+    """Orders for those operations that this runner won. What it cannot read stays as it is, for one that can (F48)."""
+    orders, unreadable = [], []
     for rung in asked.operations:
         operation = sql.find(Operation, rung.id)
         if operation is None or operation.host_id not in hosts or operation.attempt != rung.attempt:
             continue
         if operation.exclusive and conf().restoring:
             continue
+        if operation.schema_version not in asked.reads:
+            unreadable.append(operation.id)
+            continue
         order = _take_one(operation, asked.runner)
         if order is not None:
             orders.append(order)
-    return wire.TakeAnswer(orders)
+    return wire.TakeAnswer(orders, unreadable)
 
 
 def _take_one(operation: Operation, runner: str) -> wire.OrderWire | None:

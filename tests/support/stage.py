@@ -13,6 +13,7 @@ from hosts.drivers import registry
 from hosts.drivers.base import Driver
 from hosts.drivers.errors import Fatal
 from hosts.models import Agent, Host
+from instances.actions.registry import READS
 from instances.audit import findings
 from instances.models import Instance
 from integrations.images import facade as images
@@ -85,7 +86,7 @@ class Stage:
             host.id: registry.make("fake", {**SMALL, **options}, self.conductor, folder / host.name)
             for host in self.hosts
         }
-        self.nonce = "first"
+        self.nonce, self.reads = "first", READS
         self.start_agent()
 
     def start_agent(self) -> None:
@@ -94,12 +95,12 @@ class Stage:
         for driver in self.drivers.values():
             driver.start()
         self.journal = Journal(self.folder / "journal")
-        self.runner = Runner(self.conductor, self.drivers, self.journal)  # type: ignore[arg-type]
+        self.runner = Runner(self.conductor, self.drivers, self.journal, self.reads)  # type: ignore[arg-type]
         self.reconciler = Reconciler(
             self.conductor, self.drivers, self.journal, grace_s=0.0, margin_s=0.0  # type: ignore[arg-type]
         )
         reports = [wire.HostReport(host_id, driver.inventory()) for host_id, driver in self.drivers.items()]
-        presence.register(self.agent.id, wire.Register(self.nonce, "test", reports, known=[known]))
+        presence.register(self.agent.id, wire.Register(self.nonce, "test", reports, known=[known], reads=self.reads))
         service.forget()
 
     # --- time

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from celery import Celery
 from kombu import Queue
 
+from computecloud import redis_transport
 from computecloud.conf import Conf, conf
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "computecloud.settings")
@@ -47,6 +48,7 @@ def _answer_in_time(connection: Any) -> None:
     connection.transport.sock.settimeout(BROKER_ANSWERS_S)
 
 
+redis_transport.use()
 app = Celery("computecloud")
 app.set_default()  # Celery's "current" app is per thread; servers publish from threads of their own
 app.conf.update(

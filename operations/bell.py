@@ -69,8 +69,9 @@ def ring(queue: str, task: str, *args: Any, expires_s: float | None = None) -> b
     began = time.monotonic()
     try:
         current_app.send_task(
-            task, args=args, queue=queue, ignore_result=True, confirm_timeout=CONFIRM_S, expires=expires_s
-        )
+            task, args=args, queue=queue, ignore_result=True, confirm_timeout=CONFIRM_S, expires=expires_s,
+            argsrepr=repr(args), kwargsrepr="{}",
+        )  # fmt: skip
     except (KombuError, AMQPError, OSError) as problem:
         _breaker.failed(time.monotonic() - began)
         log.warning("bell did not ring", queue=queue, error=str(problem))

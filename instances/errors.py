@@ -17,6 +17,10 @@ class InstanceIsLocked(Conflict):
     message = "Instance {instance_id} is locked"
 
 
+class NotRescuable(Invalid):
+    message = "Instance {instance_id} cannot be rescued: {reason}"
+
+
 class FlavorNotFound(NotFound):
     message = "Flavor {flavor_id} could not be found."
 

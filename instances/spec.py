@@ -13,10 +13,9 @@ from operations import sealed
 from operations.models import Operation
 
 
-def _image(instance: Instance) -> ImageSpec | None:
-    if not instance.image_id:
-        return None
-    image = images.known(instance.image_id)
+def image_spec(image_id: str) -> ImageSpec | None:
+    """An image as a host needs it; None for one that has no bytes, or is gone."""
+    image = images.known(image_id) if image_id else None
     if image is None or image.sha512 is None:
         return None
     return ImageSpec(image.id, image.sha512, image.size or 0, image.disk_format or "raw")
@@ -29,7 +28,7 @@ def _target(number: int) -> str:
 def _disks(instance: Instance) -> tuple[DiskSpec, ...]:
     """Root, ephemeral disks and swap, in the order of their targets."""
     disks = []
-    image = _image(instance)
+    image = image_spec(instance.image_id)
     if image is not None or instance.disk_gb:
         disks.append(DiskSpec("root", 0, _target(0), instance.disk_gb, image=image))
     if instance.ephemeral_gb:

@@ -47,6 +47,8 @@ class TaskState(StrEnum):
     REBUILDING = "rebuilding"
     REBUILD_BLOCK_DEVICE_MAPPING = "rebuild_block_device_mapping"
     REBUILD_SPAWNING = "rebuild_spawning"
+    RESCUING = "rescuing"
+    UNRESCUING = "unrescuing"
     RESIZE_PREP = "resize_prep"
     RESIZE_MIGRATING = "resize_migrating"
     RESIZE_MIGRATED = "resize_migrated"
@@ -118,6 +120,8 @@ WHILE: dict[str, dict[str, TaskState]] = {
     "suspend": {"": T.SUSPENDING},
     "resume": {"": T.RESUMING},
     "createImage": {"": T.IMAGE_SNAPSHOT},
+    "rescue": {"": T.RESCUING},
+    "unrescue": {"": T.UNRESCUING},
     "heal": {},
 }
 """verb → phase → task state while it runs; the phase ``""`` serves phases that are not named."""
@@ -132,6 +136,8 @@ ENDS: dict[str, VmState] = {
     "unpause": V.ACTIVE,
     "suspend": V.SUSPENDED,
     "resume": V.ACTIVE,
+    "rescue": V.RESCUED,
+    "unrescue": V.ACTIVE,
 }
 """verb → what is settled when it succeeded; a verb that is not here leaves the server where it was."""
 

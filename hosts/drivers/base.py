@@ -114,6 +114,18 @@ class Suspending(ABC):
         """The guest goes on where it was; one whose saved memory is gone boots."""
 
 
+class Rescuing(ABC):
+    """Can boot a guest from another disk, its own disks beside it."""
+
+    @abstractmethod
+    def rescue(self, spec: GuestSpec, *, was_on: bool, timeout_s: int = 60) -> Sequence[Step]:
+        """The guest, asked to go off, boots from ``spec.rescue``. Undone, it is on again if it ``was_on``."""
+
+    @abstractmethod
+    def unrescue(self, spec: GuestSpec, *, timeout_s: int = 60) -> Sequence[Step]:
+        """It boots from its own disk again, and nothing of the rescue is left. Undone, it is rescued as before."""
+
+
 class Snapshotting(ABC):
     """Can copy a guest's root disk into an image while the guest goes on."""
 
@@ -142,6 +154,6 @@ class Networked(ABC):
 
 
 __all__ = [
-    "ConsoleLogged", "Driver", "ImageSource", "Networked", "Pausable", "PowerState", "Rebooting", "Snapshotting",
-    "Suspending",
+    "ConsoleLogged", "Driver", "ImageSource", "Networked", "Pausable", "PowerState", "Rebooting", "Rescuing",
+    "Snapshotting", "Suspending",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ import re
 from hosts.drivers.errors import Fatal
 
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
-_TARGET = re.compile(r"(?:[vsh]|xv)d[a-z]{1,2}")
+_TARGET = re.compile(r"(?:[vsh]|xv)d[a-z]{1,2}|rescue")
 
 
 def guest_id(value: str) -> str:
@@ -18,7 +18,7 @@ def guest_id(value: str) -> str:
 
 
 def disk_target(value: str) -> str:
-    """``value`` when it is a plain device name such as ``vda``. Raises Fatal."""
+    """``value`` when it is a plain device name such as ``vda``, or the word for a rescue disk. Raises Fatal."""
     if not _TARGET.fullmatch(value):
         raise Fatal(f"not a device name: {value[:80]!r}")
     return value

@@ -47,6 +47,17 @@ class DiskSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class RescueSpec:
+    """The disk that a guest boots while it is rescued.
+
+    ``is_stable``: the guest's own disks keep their names, the rescue disk comes last; else it comes first.
+    """
+
+    disk: DiskSpec
+    is_stable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class FixedIpSpec:
     address: str
     cidr: str
@@ -105,6 +116,7 @@ class GuestSpec:
     image_properties: dict[str, str] = field(default_factory=dict)
     peers: tuple[str, ...] = ()  # underlay addresses of the other hosts that carry these networks
     host_id: str = ""  # whose guest it is; written into the domain's metadata
+    rescue: RescueSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +195,11 @@ class Step:
     """One ensure-step: ``ensure`` looks, acts if needed, looks again; ``undo`` is idempotent too.
 
     A step makes at most one kind of change outside the database. Its name is a crash point's name.
+    ``tidies``: what the verb wanted is there, the old way is closed, and only remains are removed. Such a step is tried
+    again when it fails, and nothing is undone.
     """
 
     name: str
     ensure: Callable[[], None]
     undo: Callable[[], None] | None = None
+    tidies: bool = False

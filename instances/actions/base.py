@@ -13,14 +13,16 @@ from typing import Any, ClassVar
 from django.db.models.functions import Now
 
 from computecloud.core.actor import Actor
+from computecloud.core.errors import Conflict
 from computecloud.core.ids import new_uuid
 from computecloud.http import policy
 from hosts.drivers.base import Driver
 from hosts.drivers.specs import GuestRef, GuestSpec, PowerState, Step
 from instances.errors import InstanceInvalidState, InstanceIsLocked, InstanceNotFound
 from instances.models import Instance
+from instances.spec import guest_spec
 from instances.states import ENDS, VmState
-from operations import engine, sql
+from operations import engine, sealed, sql
 from operations.committing import Committing
 from operations.models import Operation
 from operations.models.operation import CONTROL, State, host_queue
@@ -75,6 +77,8 @@ class Action:
     turns_power: ClassVar[bool | None] = None  # the intent it sets
     ends_in: ClassVar[VmState | None] = None
     ignores_lock: ClassVar[bool] = False
+    needs_host: ClassVar[bool] = True
+    reshapes: ClassVar[bool] = False  # given up halfway, the guest is neither what it was nor what it should be
     listed: ClassVar[bool] = True
     # The form of its arguments and steps. Who changes them so that hosts of the last release could not do them, or adds
     # a verb after it, gives it the next number above all others: such hosts leave the operation for one that reads it.
@@ -98,6 +102,10 @@ class Action:
 
     @classmethod
     def accept(cls, actor: Actor, instance: Instance, request_id: str, args: dict[str, Any]) -> Operation:
+        """``admin_password`` among the arguments is sealed, and not kept with them."""
+        if cls.needs_host and instance.host_id is None:
+            raise cls.refusal(actor, instance.id)
+        password = args.pop("admin_password", None)
         operation_id = new_uuid()
         operation = Operation(id=operation_id, verb=cls.verb, args=args, queue=cls.queue(instance))
         changes: dict[str, Any] = {"open_operation": operation_id}
@@ -125,6 +133,7 @@ class Action:
             epoch=instance.owner_epoch,
             listed=cls.listed,
             schema_version=cls.schema_version,
+            sealed=sealed.seal({"admin_password": password}) if password else None,
         )
 
     @classmethod
@@ -143,9 +152,18 @@ class Action:
             return InstanceInvalidState(
                 verb=cls.verb, instance_id=instance_id, attribute="vm_state", state=instance.vm_state
             )
+        if cls.needs_host and instance.host_id is None and instance.open_operation is None:
+            return Conflict(f"Instance {instance_id} is not ready")
         return InstanceInvalidState(
             verb=cls.verb, instance_id=instance_id, attribute="task_state", state=instance.task_state
         )
+
+    # --- in the conductor, when a host takes it
+
+    @classmethod
+    def spec(cls, instance: Instance, operation: Operation) -> GuestSpec:
+        """What the host is given of the guest."""
+        return guest_spec(instance, operation)
 
     # --- on the host
 
@@ -175,18 +193,29 @@ class Action:
         ends = cls.ends_in or ENDS.get(cls.verb)
         if ends is not None:
             changes["settled"] = ends.value
-        cls.settle(operation, instance, **changes, **cls.on_success(operation, instance))
+        cls.settle(operation, instance, **(changes | cls.on_success(operation, instance)))
 
     @classmethod
     def on_success(cls, operation: Operation, instance: Instance) -> dict[str, Any]:
-        """Further columns to set when it succeeded."""
+        """Columns to set when it succeeded; they come before those of every verb."""
         return {}
 
     @classmethod
     def fail(cls, operation: Operation, instance: Instance, report: Report) -> None:
-        """By default the server stays where it was settled, with a fault that says why."""
+        """By default the server stays where it was settled, with a fault that says why.
+
+        Without word from the host (its worker died of it, or it is out of time) nothing was undone: a verb that
+        reshapes the guest leaves ERROR, from where it may be rebuilt or rebooted.
+        """
         if engine.close(operation, State.FAILED, fault_code=report.code, fault=report.fault, details=report.details):
-            cls.settle(operation, instance, open_operation=None, **cls.observed(report), **cls.fault(report))
+            unsure = {"settled": VmState.ERROR.value} if cls.reshapes and report.power is None else {}
+            changes = cls.observed(report) | cls.fault(report) | unsure | cls.on_failure(operation, instance)
+            cls.settle(operation, instance, **({"open_operation": None} | changes))
+
+    @classmethod
+    def on_failure(cls, operation: Operation, instance: Instance) -> dict[str, Any]:
+        """Columns to set when it failed; they come before those of every verb."""
+        return {}
 
     @classmethod
     def superseded(cls, operation: Operation) -> None:

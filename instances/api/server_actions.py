@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
@@ -12,7 +10,7 @@ from computecloud.core.errors import Gone, Invalid, NotFound, Unsupported
 from computecloud.http import policy
 from computecloud.http.answers import answer, empty
 from computecloud.http.bodies import check, read_json
-from computecloud.http.microversions import VersionedSchema, available, parse
+from computecloud.http.microversions import available, parse
 from computecloud.http.pagination import public_link
 from computecloud.http.services import Version
 from computecloud.http.views import ServiceViewSet
@@ -24,35 +22,12 @@ from instances.actions.delete import Delete
 from instances.actions.pause import Pause, Unpause
 from instances.actions.power import Start, Stop
 from instances.actions.reboot import Reboot
+from instances.actions.rescue import Rescue, Unrescue
 from instances.actions.suspend import Resume, Suspend
+from instances.api.asked import Asked, Entry
 from instances.api.schemas import server_actions as schemas
+from instances.api.server_rescue import rescue
 from instances.errors import InstanceInvalidState
-from instances.models import Instance
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One action asked of one server."""
-
-    actor: Any
-    server: Instance
-    request_id: str
-    version: Version
-    args: Any
-
-
-Handler = Callable[[Asked], HttpResponse]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An action: its rule, what its body may be, since and until which version, and who does it."""
-
-    rule: str
-    schema: VersionedSchema
-    handle: Handler
-    since: str = "2.1"
-    until: str | None = None
 
 
 def _plain(key: str, action: type[Action]) -> Entry:
@@ -150,6 +125,8 @@ TABLE: dict[str, Entry] = {
     "unpause": _plain("unpause", Unpause),
     "suspend": _plain("suspend", Suspend),
     "resume": _plain("resume", Resume),
+    "rescue": Entry(Rescue.rule, schemas.RESCUE, rescue),
+    "unrescue": _plain("unrescue", Unrescue),
     "createImage": Entry("os_compute_api:servers:create_image", schemas.CREATE_IMAGE, _create_image),
     "reboot": Entry("os_compute_api:servers:reboot", schemas.REBOOT, _reboot),
     "forceDelete": Entry("os_compute_api:os-deferred-delete:force", schemas.anything("forceDelete"), _force_delete),
@@ -186,13 +163,11 @@ LATER: dict[str, tuple[str, str | None, str]] = {
     "rebuild": ("2.1", None, "Rebuilding a server"),
     "removeFixedIp": ("2.1", "2.43", "Taking an address from a server"),
     "removeFloatingIp": ("2.1", "2.43", "Floating addresses"),
-    "rescue": ("2.1", None, "Rescuing a server"),
     "resize": ("2.1", None, "Resizing a server"),
     "revertResize": ("2.1", None, "Resizing a server"),
     "shelve": ("2.1", None, "Shelving a server"),
     "shelveOffload": ("2.1", None, "Shelving a server"),
     "trigger_crash_dump": ("2.17", None, "Crash dumps"),
-    "unrescue": ("2.1", None, "Rescuing a server"),
     "unshelve": ("2.1", None, "Shelving a server"),
 }
 """Nova's other actions: (first version, last version, what is not offered yet). Each moves up when it is built."""

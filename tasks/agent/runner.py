@@ -139,8 +139,11 @@ class Runner:
         try:
             self.journal.admit(order.subject_id, order.epoch)
             for step in action.perform(driver, todo):
-                done.append(step)
-                self._step(work, step)
+                if not step.tidies:
+                    done.append(step)
+                    self._step(work, step)
+                elif not self._tidy(work, step):
+                    return self._finished(work, "retry", fault=work.steps[-1].message, details=f"in {step.name}")
             result = action.answer(driver, todo)
             return self._finished(work, "done", power=self._power(driver, order), result=result)
         except EpochTooOld as problem:
@@ -175,6 +178,18 @@ class Runner:
             raise
         work.steps.append(_said(step, "done", start))
         work.cursor += 1
+
+    def _tidy(self, work: Work, step: Step) -> bool:
+        """Whether remains are gone, or will not go at any attempt: what was wanted is there, so the verb succeeded."""
+        try:
+            self._step(work, step)
+        except (Stopped, Leaving):
+            raise
+        except Exception as problem:  # noqa: BLE001 -- whatever it is, the verb's end was reached before
+            self._go_on(work)
+            log.warning("remains stay", operation=work.order.operation_id, step=step.name, error=str(problem))
+            return work.order.last_attempt
+        return True
 
     @staticmethod
     def _still_ours(work: Work) -> None:

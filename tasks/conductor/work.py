@@ -12,7 +12,6 @@ from computecloud.core.failpoints import Point
 from instances.actions.base import Report
 from instances.actions.registry import ACTIONS
 from instances.models import Instance
-from instances.spec import guest_spec
 from operations import bell, sql
 from operations.committing import Committing
 from operations.models import Operation, Step
@@ -70,7 +69,7 @@ def _take_one(operation: Operation, runner: str) -> wire.OrderWire | None:
         last_attempt=operation.crashes + 1 >= conf().max_attempts,
         deadline_s=max((operation.deadline_at - utcnow()).total_seconds(), 1.0),
         args=operation.args,
-        spec=guest_spec(instance, operation) if action.with_spec else None,
+        spec=action.spec(instance, operation) if action.with_spec else None,
     )
 
 

@@ -44,6 +44,7 @@ def act(person: Any, server: Instance, key: str, args: Any = None, version: str 
         (VmState.PAUSED, "unpause", None, "unpausing", "unpause"),
         (VmState.ACTIVE, "suspend", None, "suspending", "suspend"),
         (VmState.SUSPENDED, "resume", None, "resuming", "resume"),
+        (VmState.RESCUED, "unrescue", None, "unrescuing", "unrescue"),
     ],
 )
 def test_verbs_are_accepted_and_shown(

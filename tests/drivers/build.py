@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from hosts.drivers.specs import (
     ImageSpec,
     NetworkSpec,
     NicSpec,
+    Step,
 )
+from hosts.drivers.steps import run, undo
 
 NETWORK = NetworkSpec("5f0c7a52-0d7c-4b7e-9d6a-5d4f0c1b2a3e", "private-net", 100, 1450, ("10.0.0.0/24",), "10.0.0.2")
 
@@ -83,3 +86,11 @@ def config_drive() -> ConfigDriveSpec:
 
 def ref(spec: GuestSpec) -> GuestRef:
     return GuestRef(spec.id, spec.epoch, spec.operation_id)
+
+
+def undone(steps: Sequence[Step]) -> None:
+    """Do them and then, as when the next one failed, undo them."""
+    for step in steps:
+        run(step)
+    for step in reversed(steps):
+        undo(step)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from hosts.drivers import registry
-from hosts.drivers.base import Driver, Pausable, Rebooting, Snapshotting, Suspending
+from hosts.drivers.base import Driver, Pausable, Rebooting, Rescuing, Snapshotting, Suspending
 from hosts.drivers.errors import Fatal, GuestNotFound
-from hosts.drivers.specs import DiskSpec, GuestRef, GuestSpec, NicSpec, PowerState
+from hosts.drivers.specs import DiskSpec, GuestRef, GuestSpec, NicSpec, PowerState, RescueSpec, Step
 from hosts.drivers.steps import run, run_all, undo
 from integrations.images.inspect import Head, Rules, judge
 from tests.drivers import build
@@ -216,6 +216,115 @@ def test_a_suspended_guest_that_is_destroyed_leaves_nothing(driver: Driver, spec
     run_all(driver.destroy(ref(spec)))
 
     assert driver.leftovers(frozenset()) == []
+
+
+def rescued(spec: GuestSpec, images: ImagesInMemory) -> GuestSpec:
+    disk = DiskSpec("rescue", 0, "rescue", 0, image=images.add(b"\1" * 2**20))
+    return dataclasses.replace(spec, operation_id=str(uuid.uuid4()), rescue=RescueSpec(disk))
+
+
+def again(spec: GuestSpec) -> GuestSpec:
+    return dataclasses.replace(spec, operation_id=str(uuid.uuid4()))
+
+
+def remains(folder: Path) -> list[str]:
+    """What a rescue leaves while it lasts, or what is only there while a verb changes a guest."""
+    return sorted(path.name for path in folder.rglob("*") if "rescue" in path.name or "definition" in path.name)
+
+
+def test_a_guest_is_rescued_and_back_each_step_done_twice(
+    driver: Driver, spec: GuestSpec, images: ImagesInMemory, tmp_path: Path
+) -> None:
+    assert isinstance(driver, Rescuing)
+    run_all(driver.spawn(spec))
+
+    twice(driver.rescue(rescued(spec, images), was_on=True, timeout_s=0))
+    assert driver.state(spec.id).power == PowerState.RUNNING
+
+    twice(driver.unrescue(again(spec), timeout_s=0))
+    assert driver.state(spec.id).power == PowerState.RUNNING
+    assert remains(tmp_path) == []
+
+
+def twice(steps: Iterable[Step]) -> None:
+    for step in steps:
+        run(step)
+        run(step)
+
+
+RESCUE = [
+    "check_disks", "fetch_images", "make_rescue_disk", "rescue_drive", "keep_definition", "shut_down", "stop",
+    "plug_ports", "define", "start", "forget_definition",
+]  # fmt: skip
+UNRESCUE = [
+    "check_disks", "keep_definition", "shut_down", "stop", "plug_ports", "define", "start", "remove_rescue_disk",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("done", range(len(RESCUE)))
+@pytest.mark.parametrize("was_on", [True, False])
+def test_a_rescue_that_fails_anywhere_leaves_the_guest_as_it_was(
+    driver: Driver, spec: GuestSpec, images: ImagesInMemory, tmp_path: Path, done: int, was_on: bool
+) -> None:
+    assert isinstance(driver, Rescuing)
+    run_all(driver.spawn(spec))
+    if not was_on:
+        run_all(driver.power_off(ref(spec)))
+    before = driver.state(spec.id)
+
+    steps = driver.rescue(rescued(spec, images), was_on=was_on, timeout_s=0)
+    assert [step.name for step in steps] == RESCUE
+    assert [step.tidies for step in steps] == [False] * (len(RESCUE) - 1) + [True]
+    build.undone(steps[:done])
+
+    assert driver.state(spec.id) == before
+    assert remains(tmp_path) == []
+    run_all(driver.reboot(again(spec), hard=True) if isinstance(driver, Rebooting) else ())
+    assert driver.state(spec.id).power == PowerState.RUNNING
+
+
+@pytest.mark.parametrize("done", range(len(UNRESCUE)))
+def test_a_way_back_that_fails_anywhere_leaves_it_rescued(
+    driver: Driver, spec: GuestSpec, images: ImagesInMemory, tmp_path: Path, done: int
+) -> None:
+    assert isinstance(driver, Rescuing)
+    run_all(driver.spawn(spec))
+    run_all(driver.rescue(rescued(spec, images), was_on=True, timeout_s=0))
+    kept = remains(tmp_path)
+
+    steps = driver.unrescue(again(spec), timeout_s=0)
+    assert [step.name for step in steps] == UNRESCUE
+    build.undone(steps[:done])
+
+    assert driver.state(spec.id).power == PowerState.RUNNING
+    assert remains(tmp_path) == kept
+    run_all(driver.unrescue(again(spec), timeout_s=0))
+    assert remains(tmp_path) == []
+
+
+def test_another_rescue_does_not_boot_from_what_an_earlier_one_left(
+    driver: Driver, spec: GuestSpec, images: ImagesInMemory
+) -> None:
+    assert isinstance(driver, Rescuing)
+    run_all(driver.spawn(spec))
+    run_all(list(driver.rescue(rescued(spec, images), was_on=True, timeout_s=0))[:3])
+    other = DiskSpec("rescue", 0, "rescue", 0, image=images.add(b"\2" * 2**20))
+
+    run_all(driver.rescue(dataclasses.replace(again(spec), rescue=RescueSpec(other)), was_on=True, timeout_s=0))
+    assert driver.state(spec.id).power == PowerState.RUNNING
+
+
+def test_a_guest_that_is_destroyed_while_it_is_rescued_leaves_nothing(
+    driver: Driver, spec: GuestSpec, images: ImagesInMemory, tmp_path: Path
+) -> None:
+    assert isinstance(driver, Rescuing)
+    run_all(driver.spawn(spec))
+    run_all(driver.rescue(rescued(spec, images), was_on=True, timeout_s=0))
+
+    run_all(driver.destroy(ref(spec)))
+
+    assert driver.leftovers(frozenset()) == []
+    assert list(tmp_path.rglob(f"*{spec.id}*")) == []
 
 
 def test_an_image_of_a_guest_that_is_off(

@@ -103,7 +103,7 @@ def test_a_long_wait_for_a_guest_ends_when_the_worker_leaves(
         steps.check()
         raise AssertionError("the wait was not told to end")
 
-    monkeypatch.setattr(stage.drivers[server.host_id or ""], "_shut_down", wait_long)
+    monkeypatch.setattr(stage.drivers[server.host_id or ""], "shut_down", wait_long)
     stage.ring(Operation.objects.get(verb="stop"))
     assert Operation.objects.get(verb="stop").state == "pending"
     monkeypatch.undo()

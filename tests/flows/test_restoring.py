@@ -66,7 +66,7 @@ def report(stage: Stage) -> None:
 def boots(stage: Stage, guest_id: str) -> int:
     [driver] = [one for one in stage.drivers.values() if guest_id in {guest.id for guest in one.list()}]
     assert isinstance(driver, FakeDriver)
-    found = driver._guests.find(guest_id)
+    found = driver.guests.find(guest_id)
     assert found is not None
     return found.boots
 

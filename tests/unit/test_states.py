@@ -46,6 +46,8 @@ def test_every_vm_state_has_a_status() -> None:
         (VmState.PAUSED, "unpause", "host", "PAUSED", "unpausing"),
         (VmState.ACTIVE, "suspend", "host", "ACTIVE", "suspending"),
         (VmState.SUSPENDED, "resume", "host", "SUSPENDED", "resuming"),
+        (VmState.STOPPED, "rescue", "host", "SHUTOFF", "rescuing"),
+        (VmState.RESCUED, "unrescue", "host", "RESCUE", "unrescuing"),
         (VmState.SUSPENDED, "reboot", "hard", "HARD_REBOOT", "rebooting_hard"),
     ],
 )

@@ -14,12 +14,23 @@ from threading import Event
 import msgspec
 
 from hosts.drivers import names, steps
-from hosts.drivers.base import ConsoleLogged, Driver, ImageSource, Pausable, Rebooting, Snapshotting, Suspending
+from hosts.drivers.base import (
+    ConsoleLogged,
+    Driver,
+    ImageSource,
+    Pausable,
+    Rebooting,
+    Rescuing,
+    Snapshotting,
+    Suspending,
+)
 from hosts.drivers.errors import Fatal, GuestNotFound
-from hosts.drivers.fake import console, qcow2
+from hosts.drivers.fake import console
+from hosts.drivers.fake.changes import Changes
 from hosts.drivers.fake.faults import Faults
 from hosts.drivers.fake.guests import Guest, Guests
 from hosts.drivers.fake.options import Options
+from hosts.drivers.fake.snapshots import Snapshots
 from hosts.drivers.quarantine import Quarantine
 from hosts.drivers.specs import (
     DiskSpec,
@@ -32,7 +43,7 @@ from hosts.drivers.specs import (
 )
 
 
-class FakeDriver(Driver, Rebooting, Pausable, Suspending, Snapshotting, ConsoleLogged):
+class FakeDriver(Driver, Rebooting, Pausable, Suspending, Rescuing, Snapshotting, ConsoleLogged):
     """One simulated host; a process may hold many, each with a state folder of its own."""
 
     name = "fake"
@@ -41,12 +52,13 @@ class FakeDriver(Driver, Rebooting, Pausable, Suspending, Snapshotting, ConsoleL
         self._options = msgspec.convert(dict(options), Options)
         self._images = images
         self._state_dir = state_dir
-        self._snapshots = state_dir / "snapshots"
-        self._guests = Guests(state_dir / "guests", durable=self._options.durable)
+        self.guests = Guests(state_dir / "guests", durable=self._options.durable)
         self._quarantine = Quarantine(state_dir / "quarantine")
         self._closing = Event()
         self._faults = Faults(state_dir, self._options.faults, self._options.delays, self._closing)
         self._callbacks: list[Callable[[str], None]] = []
+        self._changes = Changes(self)
+        self._snapshots = Snapshots(self, state_dir / "snapshots", images)
 
     def close(self) -> None:
         self._closing.set()  # ends injected hangs and delays
@@ -74,7 +86,7 @@ class FakeDriver(Driver, Rebooting, Pausable, Suspending, Snapshotting, ConsoleL
             },
             traits=tuple(options.traits),
             machine_types=("pc", "q35"),
-            running_vms=sum(guest.is_running for guest in self._guests),
+            running_vms=sum(guest.is_running for guest in self.guests),
             cpu_ratio=options.cpu_ratio,
             ram_ratio=options.ram_ratio,
             disk_ratio=options.disk_ratio,
@@ -86,13 +98,13 @@ class FakeDriver(Driver, Rebooting, Pausable, Suspending, Snapshotting, ConsoleL
         )
 
     def list(self) -> Sequence[GuestState]:
-        return [_state(guest) for guest in self._guests if guest.defined]
+        return [_state(guest) for guest in self.guests if guest.defined]
 
     def state(self, guest_id: str) -> GuestState:
-        return _state(self._defined(guest_id))
+        return _state(self.known(guest_id))
 
     def console_log(self, guest_id: str, *, max_bytes: int = 102400) -> bytes:
-        log = console.text(self._defined(guest_id)).encode()
+        log = console.text(self.known(guest_id)).encode()
         return log[-max_bytes:] if max_bytes > 0 else b""
 
     def lost_disks(self) -> Mapping[str, str]:
@@ -100,7 +112,7 @@ class FakeDriver(Driver, Rebooting, Pausable, Suspending, Snapshotting, ConsoleL
         if not self._options.inspect:
             return {}
         found = {}
-        for guest in self._guests:
+        for guest in self.guests:
             folder = self._disk_folder(guest.id)
             gone = [target for target in guest.disks if not (folder / f"disk-{target}").exists()]
             if gone:
@@ -108,37 +120,37 @@ class FakeDriver(Driver, Rebooting, Pausable, Suspending, Snapshotting, ConsoleL
         return found
 
     def leftovers(self, known: frozenset[str]) -> Sequence[str]:
-        return sorted(set(self._guests.ids()) - known)
+        return sorted(set(self.guests.ids()) - known)
 
     def spawn(self, spec: GuestSpec) -> Sequence[Step]:
         ref = GuestRef(spec.id, spec.epoch, spec.operation_id)
         return [
-            self._step("fetch_images", spec.id, partial(self._fetch_images, spec)),
-            self._step("make_disks", spec.id, partial(self._make_disks, spec), partial(self._remove_disks, ref)),
-            self._step(
+            self.step("fetch_images", spec.id, partial(self.fetch_images, spec)),
+            self.step("make_disks", spec.id, partial(self._make_disks, spec), partial(self._remove_disks, ref)),
+            self.step(
                 "config_drive",
                 spec.id,
                 partial(self._write_config_drive, spec),
                 partial(self._remove_disks, ref),
             ),
-            self._step("plug_ports", spec.id, partial(self._plug_ports, spec), partial(self._unplug_ports, ref)),
-            self._step("define", spec.id, partial(self._define, spec), partial(self._undefine, ref)),
-            self._step("start", spec.id, partial(self._start, spec), partial(self._stop, ref)),
+            self.step("plug_ports", spec.id, partial(self.plug_ports, spec), partial(self._unplug_ports, ref)),
+            self.step("define", spec.id, partial(self.define, spec), partial(self._undefine, ref)),
+            self.step("start", spec.id, partial(self.start_guest, spec), partial(self.stop, ref)),
         ]
 
     def destroy(self, ref: GuestRef) -> Sequence[Step]:
         return [
-            self._step("stop", ref.id, partial(self._stop, ref)),
-            self._step("undefine", ref.id, partial(self._undefine, ref)),
-            self._step("unplug_ports", ref.id, partial(self._unplug_ports, ref)),
-            self._step("remove_disks", ref.id, partial(self._remove_disks, ref)),
+            self.step("stop", ref.id, partial(self.stop, ref)),
+            self.step("undefine", ref.id, partial(self._undefine, ref)),
+            self.step("unplug_ports", ref.id, partial(self._unplug_ports, ref)),
+            self.step("remove_disks", ref.id, partial(self._remove_disks, ref)),
         ]
 
     def set_aside(self, ref: GuestRef) -> Sequence[Step]:
-        things = [self._guests.file(ref.id), self._disk_folder(ref.id)]
+        things = [self.guests.file(ref.id), self._disk_folder(ref.id)]
         return [
             *self.destroy(ref)[:-1],
-            self._step("set_aside", ref.id, partial(self._quarantine.take, ref.id, things)),
+            self.step("set_aside", ref.id, partial(self._quarantine.take, ref.id, things)),
         ]
 
     def reap(self, older_than_s: float) -> Sequence[str]:
@@ -146,48 +158,50 @@ class FakeDriver(Driver, Rebooting, Pausable, Suspending, Snapshotting, ConsoleL
 
     def power_on(self, spec: GuestSpec) -> Sequence[Step]:
         return [
-            self._step("check_disks", spec.id, partial(self._check_disks, spec)),
-            self._step("plug_ports", spec.id, partial(self._plug_ports, spec)),
-            self._step("define", spec.id, partial(self._define, spec)),
-            self._step("start", spec.id, partial(self._start, spec)),
+            self.step("check_disks", spec.id, partial(self.check_disks, spec)),
+            self.step("plug_ports", spec.id, partial(self.plug_ports, spec)),
+            self.step("define", spec.id, partial(self.define, spec)),
+            self.step("start", spec.id, partial(self.start_guest, spec)),
         ]
 
     def power_off(self, ref: GuestRef, *, timeout_s: int = 0) -> Sequence[Step]:
-        stop = self._step("stop", ref.id, partial(self._stop, ref))
+        stop = self.step("stop", ref.id, partial(self.stop, ref))
         if timeout_s <= 0:
             return [stop]
-        return [self._step("shut_down", ref.id, partial(self._shut_down, ref.id)), stop]
+        return [self.step("shut_down", ref.id, partial(self.shut_down, ref.id)), stop]
 
     def reboot(self, spec: GuestSpec, *, hard: bool, timeout_s: int = 60) -> Sequence[Step]:
         ref = GuestRef(spec.id, spec.epoch, spec.operation_id)
-        stop = self._step("stop", spec.id, partial(self._stop_for_reboot, ref))
+        stop = self.step("stop", spec.id, partial(self.stop_for_reboot, ref))
         if hard:
             return [stop, *self.power_on(spec)]
-        ask = self._step("shut_down", spec.id, partial(self._shut_down, spec.id, spec.operation_id))
+        ask = self.step("shut_down", spec.id, partial(self.shut_down, spec.id, spec.operation_id))
         return [ask, stop, *self.power_on(spec)]
 
     def pause(self, ref: GuestRef) -> Sequence[Step]:
-        return [self._step("pause", ref.id, partial(self._turn, ref.id, PowerState.RUNNING, PowerState.PAUSED))]
+        return [self.step("pause", ref.id, partial(self._turn, ref.id, PowerState.RUNNING, PowerState.PAUSED))]
 
     def unpause(self, ref: GuestRef) -> Sequence[Step]:
-        return [self._step("unpause", ref.id, partial(self._turn, ref.id, PowerState.PAUSED, PowerState.RUNNING))]
+        return [self.step("unpause", ref.id, partial(self._turn, ref.id, PowerState.PAUSED, PowerState.RUNNING))]
 
     def suspend(self, ref: GuestRef) -> Sequence[Step]:
-        return [self._step("save", ref.id, partial(self._save, ref.id))]
+        return [self.step("save", ref.id, partial(self._save, ref.id))]
 
     def resume(self, spec: GuestSpec) -> Sequence[Step]:
         return [
-            self._step("check_disks", spec.id, partial(self._check_disks, spec)),
-            self._step("plug_ports", spec.id, partial(self._plug_ports, spec)),
-            self._step("start", spec.id, partial(self._start, spec)),
+            self.step("check_disks", spec.id, partial(self.check_disks, spec)),
+            self.step("plug_ports", spec.id, partial(self.plug_ports, spec)),
+            self.step("start", spec.id, partial(self.start_guest, spec)),
         ]
 
+    def rescue(self, spec: GuestSpec, *, was_on: bool, timeout_s: int = 60) -> Sequence[Step]:
+        return self._changes.rescue(spec, was_on=was_on)
+
+    def unrescue(self, spec: GuestSpec, *, timeout_s: int = 60) -> Sequence[Step]:
+        return self._changes.unrescue(spec)
+
     def snapshot(self, ref: GuestRef, image_id: str) -> Sequence[Step]:
-        return [
-            self._step("copy_disk", ref.id, partial(self._copy_disk, ref), partial(self._remove_copy, ref)),
-            self._step("upload_image", ref.id, partial(self._upload, ref, image_id)),
-            self._step("remove_copy", ref.id, partial(self._remove_copy, ref)),
-        ]
+        return self._snapshots.steps(ref, image_id)
 
     def occur(self, guest_id: str, power: PowerState) -> None:
         """The world changes a guest behind our back (it halts, its process dies); listeners are told."""
@@ -195,16 +209,24 @@ class FakeDriver(Driver, Rebooting, Pausable, Suspending, Snapshotting, ConsoleL
         for callback in self._callbacks:
             callback(guest_id)
 
-    def _step(self, name: str, guest_id: str, act: Callable[[], None], undo: Callable[[], None] | None = None) -> Step:
+    def step(
+        self,
+        name: str,
+        guest_id: str,
+        act: Callable[[], None],
+        undo: Callable[[], None] | None = None,
+        *,
+        tidies: bool = False,
+    ) -> Step:
         def ensure() -> None:
             self._faults.strike(name, "before", guest_id)
             self._faults.delay(name)
             act()
             self._faults.strike(name, "after", guest_id)
 
-        return Step(name, ensure, undo)
+        return Step(name, ensure, undo, tidies)
 
-    def _fetch_images(self, spec: GuestSpec) -> None:
+    def fetch_images(self, spec: GuestSpec) -> None:
         if not self._options.fetch or self._images is None:
             return
         folder = self._state_dir / "images"
@@ -215,35 +237,38 @@ class FakeDriver(Driver, Rebooting, Pausable, Suspending, Snapshotting, ConsoleL
                 self._images.fetch(image.id, image.sha512, target)
 
     def _make_disks(self, spec: GuestSpec) -> None:
-        guest = self._guests.find(spec.id) or Guest(spec.id)
+        guest = self.guests.find(spec.id) or Guest(spec.id)
         wanted = {names.disk_target(disk.target): _size_mb(disk) for disk in spec.disks}
-        if self._options.inspect:
-            self._make_files(spec.id, [*wanted])
+        self.make_files(spec.id, [*wanted])
         if guest.disks != wanted:
             guest.disks = wanted
-            self._guests.save(guest)
+            self.guests.save(guest)
 
-    def _make_files(self, guest_id: str, targets: Sequence[str]) -> None:
+    def make_files(self, guest_id: str, targets: Sequence[str]) -> None:
+        """With the option ``inspect`` disks are files: empty ones, to be found or missed."""
+        if not self._options.inspect:
+            return
         folder = self._disk_folder(guest_id)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for target in targets:
             (folder / f"disk-{target}").touch(mode=0o600)
 
+    def remove_file(self, guest_id: str, target: str) -> None:
+        (self._disk_folder(guest_id) / f"disk-{target}").unlink(missing_ok=True)
+
     def _remove_disks(self, ref: GuestRef) -> None:
-        if self._snapshots.exists():
-            for copy in self._snapshots.glob(f"{names.guest_id(ref.id)}-*"):
-                copy.unlink(missing_ok=True)
+        self._snapshots.remove_all(ref.id)
         if self._options.inspect:
             shutil.rmtree(self._disk_folder(ref.id), ignore_errors=True)
-        guest = self._guests.find(ref.id)
+        guest = self.guests.find(ref.id)
         if guest is None:
-            self._guests.forget(ref.id)  # a worker may have died between making the file and writing it
+            self.guests.forget(ref.id)  # a worker may have died between making the file and writing it
         elif guest.disks or guest.config_drive:
             guest.disks, guest.config_drive = {}, []
-            self._guests.save(guest)
+            self.guests.save(guest)
 
-    def _check_disks(self, spec: GuestSpec) -> None:
-        guest = self._guests.find(spec.id)
+    def check_disks(self, spec: GuestSpec) -> None:
+        guest = self.guests.find(spec.id)
         if guest is None:
             raise GuestNotFound(f"no guest {spec.id} on this host")
         lost = {disk.target for disk in spec.disks} - set(guest.disks)
@@ -252,114 +277,93 @@ class FakeDriver(Driver, Rebooting, Pausable, Suspending, Snapshotting, ConsoleL
 
     def _write_config_drive(self, spec: GuestSpec) -> None:
         wanted = sorted(spec.config_drive.files) if spec.config_drive else []
-        guest = self._guests.find(spec.id) or Guest(spec.id)
+        guest = self.guests.find(spec.id) or Guest(spec.id)
         if guest.config_drive != wanted:
             guest.config_drive = wanted
-            self._guests.save(guest)
+            self.guests.save(guest)
 
-    def _plug_ports(self, spec: GuestSpec) -> None:
+    def plug_ports(self, spec: GuestSpec) -> None:
         wanted = {nic.port_id: nic.mac for nic in spec.nics}
-        guest = self._guests.find(spec.id) or Guest(spec.id)
+        guest = self.guests.find(spec.id) or Guest(spec.id)
         if guest.ports != wanted:
             guest.ports = wanted
             guest.addresses = [fixed.address for nic in spec.nics for fixed in nic.fixed_ips]
-            self._guests.save(guest)
+            self.guests.save(guest)
 
     def _unplug_ports(self, ref: GuestRef) -> None:
-        guest = self._guests.find(ref.id)
+        guest = self.guests.find(ref.id)
         if guest is not None and guest.ports:
             guest.ports, guest.addresses = {}, []
-            self._guests.save(guest)
+            self.guests.save(guest)
 
-    def _define(self, spec: GuestSpec) -> None:
-        guest = self._guests.find(spec.id) or Guest(spec.id)
+    def define(self, spec: GuestSpec) -> None:
+        guest = self.guests.find(spec.id) or Guest(spec.id)
         before = msgspec.structs.astuple(guest)
         guest.name, guest.project_id, guest.host_id = spec.name, spec.project_id, spec.host_id
         guest.epoch, guest.operation_id = spec.epoch, spec.operation_id
         guest.vcpus, guest.ram_mb = spec.vcpus, spec.ram_mb
+        guest.boots_from = "rescue" if spec.rescue else "root"
         if not guest.defined:
             guest.defined, guest.power = True, PowerState.SHUTDOWN
         if msgspec.structs.astuple(guest) != before:
-            self._guests.save(guest)
+            self.guests.save(guest)
 
     def _undefine(self, ref: GuestRef) -> None:
-        guest = self._guests.find(ref.id)
+        guest = self.guests.find(ref.id)
         if guest is not None and guest.defined:
             guest.defined, guest.power, guest.boots, guest.is_saved = False, PowerState.NOSTATE, 0, False
-            self._guests.save(guest)
+            self.guests.save(guest)
 
-    def _start(self, spec: GuestSpec) -> None:
-        guest = self._defined(spec.id)
+    def start_guest(self, spec: GuestSpec) -> None:
+        guest = self.known(spec.id)
         if guest.is_running:
             return
         guest.power = PowerState.RUNNING
         guest.boots += not guest.is_saved
         guest.is_saved = False
-        self._guests.save(guest)
+        self.guests.save(guest)
 
-    def _stop(self, ref: GuestRef) -> None:
+    def stop(self, ref: GuestRef) -> None:
         self._end(ref.id, "destroyed")
 
-    def _stop_for_reboot(self, ref: GuestRef) -> None:
+    def stop_for_reboot(self, ref: GuestRef) -> None:
         self._end(ref.id, "destroyed", unless_started_by=ref.operation_id)
 
-    def _shut_down(self, guest_id: str, unless_started_by: str = "") -> None:
+    def shut_down(self, guest_id: str, unless_started_by: str = "") -> None:
         self._end(guest_id, "shutdown", unless_started_by=unless_started_by)
 
     def _end(self, guest_id: str, how: str, *, unless_started_by: str = "") -> None:
         """``unless_started_by``: the operation which, if it started the guest already, must not end it."""
-        guest = self._guests.find(guest_id)
+        guest = self.guests.find(guest_id)
         if guest is None or not (guest.is_running or guest.is_saved):
             return
         if unless_started_by and guest.operation_id == unless_started_by:
             return
         guest.power, guest.is_saved, guest.stopped_by = PowerState.SHUTDOWN, False, how
-        self._guests.save(guest)
+        self.guests.save(guest)
 
     def _turn(self, guest_id: str, before: PowerState, after: PowerState) -> None:
-        guest = self._defined(guest_id)
+        guest = self.known(guest_id)
         if guest.power == after:
             return
         if guest.power != before:
             raise Fatal(f"guest {guest_id} is {PowerState(guest.power).name.lower()}")
         guest.power = after
-        self._guests.save(guest)
+        self.guests.save(guest)
 
     def _save(self, guest_id: str) -> None:
-        guest = self._defined(guest_id)
+        guest = self.known(guest_id)
         if guest.is_running:
             guest.power, guest.is_saved, guest.stopped_by = PowerState.SHUTDOWN, True, "saved"
-            self._guests.save(guest)
-
-    def _copy_disk(self, ref: GuestRef) -> None:
-        guest = self._defined(ref.id)
-        if not guest.disks:
-            raise Fatal(f"guest {ref.id} has no root disk of its own")
-        place = self._copy_of(ref)
-        if not place.exists():
-            place.parent.mkdir(mode=0o700, exist_ok=True)
-            part = place.with_suffix(".part")
-            part.write_bytes(qcow2.empty(next(iter(guest.disks.values())) * 2**20))
-            part.replace(place)
-
-    def _upload(self, ref: GuestRef, image_id: str) -> None:
-        if self._images is None:
-            raise Fatal("this host has nowhere to bring an image to")
-        self._images.store(image_id, ref.operation_id, self._copy_of(ref))
-
-    def _remove_copy(self, ref: GuestRef) -> None:
-        self._copy_of(ref).unlink(missing_ok=True)
-
-    def _copy_of(self, ref: GuestRef) -> Path:
-        return self._snapshots / f"{names.guest_id(ref.id)}-{names.guest_id(ref.operation_id)}"
+            self.guests.save(guest)
 
     def _occur(self, guest_id: str, power: PowerState) -> None:
-        guest = self._defined(guest_id)
+        guest = self.known(guest_id)
         guest.power, guest.stopped_by = power, "by itself"
-        self._guests.save(guest)
+        self.guests.save(guest)
 
-    def _defined(self, guest_id: str) -> Guest:
-        guest = self._guests.find(guest_id)
+    def known(self, guest_id: str) -> Guest:
+        guest = self.guests.find(guest_id)
         if guest is None or not guest.defined:
             raise GuestNotFound(f"no guest {guest_id} on this host")
         return guest

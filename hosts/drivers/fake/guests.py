@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import msgspec
 
@@ -31,6 +32,8 @@ class Guest(msgspec.Struct, omit_defaults=True):
     ports: dict[str, str] = {}  # port id -> mac
     addresses: list[str] = []
     defined: bool = False
+    boots_from: str = "root"  # or rescue
+    kept: dict[str, dict[str, Any]] = {}  # operation -> the definition before it
     power: int = PowerState.NOSTATE
     boots: int = 0
     is_saved: bool = False  # its memory lies on the disk

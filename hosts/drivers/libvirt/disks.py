@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -47,6 +48,7 @@ class DiskSource(msgspec.Struct, frozen=True):
     record: DiskRecord
     base: Path | None = None
     bus: str = "virtio"
+    dev: str = ""  # its name in the guest, where that is not ``target``
 
 
 class Disks:
@@ -117,19 +119,43 @@ class Disks:
                 found[guest_id] = ", ".join(gone)
         return found
 
+    def make_rescue(self, spec: GuestSpec, cache: ImageCache) -> None:
+        """The disk that ``spec`` is rescued with is there, of this very image: what another rescue left is replaced."""
+        if spec.rescue is None:
+            raise Fatal(f"guest {spec.id} was given no disk to be rescued with")
+        disk = spec.rescue.disk
+        left = self.records(spec.id).get(disk.target)
+        if left is not None and (disk.image is None or left.base != disk.image.sha512):
+            self.remove_rescue(spec.id)
+        self.make(replace(spec, disks=(disk,)), cache)
+
+    def remove_rescue(self, guest_id: str) -> None:
+        """Neither the disk that the guest was rescued with is there, nor its record."""
+        records = self.records(guest_id)
+        self.path(guest_id, "rescue").unlink(missing_ok=True)
+        if records.pop("rescue", None) is not None:
+            files.write(self.folder(guest_id) / "disks.json", msgspec.json.encode(records), "rescue")
+
     def sources(self, spec: GuestSpec, cache: ImageCache) -> Sequence[DiskSource]:
-        """The disks of ``spec`` in its order. Raises Fatal when one was never made."""
-        records = self.records(spec.id)
+        """The disks of ``spec`` as its bus has them. Raises Fatal when one was never made."""
+        if spec.rescue is None:
+            return self._sources(spec.id, spec.disks, cache)
+        own = self._sources(spec.id, spec.disks, cache)
+        [rescue] = self._sources(spec.id, [spec.rescue.disk], cache)
+        return _stable(own, rescue) if spec.rescue.is_stable else _shifted(own, rescue)
+
+    def _sources(self, guest_id: str, disks: Sequence[DiskSpec], cache: ImageCache) -> list[DiskSource]:
+        records = self.records(guest_id)
         found = []
-        for disk in spec.disks:
+        for disk in disks:
             record = records.get(disk.target)
             if record is None:
-                raise Fatal(f"disk {disk.target} of {spec.id} was never made")
+                raise Fatal(f"disk {disk.target} of {guest_id} was never made")
             base = cache.path(record.base) if record.base else None
             if record.device == "cdrom" and base is not None:
                 found.append(DiskSource(disk.target, base, record, bus=disk.bus))
             else:
-                found.append(DiskSource(disk.target, self.path(spec.id, disk.target), record, base, disk.bus))
+                found.append(DiskSource(disk.target, self.path(guest_id, disk.target), record, base, disk.bus))
         return found
 
     def remove(self, guest_id: str) -> None:
@@ -159,6 +185,21 @@ class Disks:
             _run(["mkswap", "--", str(part)])
         elif disk.role == "ephemeral" and self._ephemeral_format == "ext4":
             _run(["mkfs.ext4", "-q", "-F", "-E", LAZY, "-L", f"ephemeral{disk.index}", "--", str(part)])
+
+
+def _shifted(own: Sequence[DiskSource], rescue: DiskSource) -> list[DiskSource]:
+    """The rescue disk is the first; the others follow in their order, each under the next name."""
+    return [msgspec.structs.replace(disk, dev=_name("vd", place)) for place, disk in enumerate([rescue, *own])]
+
+
+def _stable(own: Sequence[DiskSource], rescue: DiskSource) -> list[DiskSource]:
+    """The rescue disk comes after the others, which keep their names."""
+    start = "vd" if rescue.bus == "virtio" else "sd"
+    return [*own, msgspec.structs.replace(rescue, dev=_name(start, len(own)))]
+
+
+def _name(start: str, place: int) -> str:
+    return start + "abcdefghijklmnopqrstuvwxyz"[place]
 
 
 def _records(folder: Path) -> dict[str, DiskRecord]:

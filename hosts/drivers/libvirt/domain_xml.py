@@ -54,6 +54,7 @@ class Wiring:
     taps: Mapping[str, str]  # port id -> tap device
     console_log: Path | None = None
     config_drive: Path | None = None
+    boots_from: str = ""  # the disk that comes first when the firmware looks, whatever its place on the bus
 
 
 def backup(disk: str, target: Path) -> str:
@@ -169,8 +170,9 @@ def _add_processor(domain: Element, spec: GuestSpec, platform: Platform) -> None
 
 
 def _add_devices(devices: Element, spec: GuestSpec, wiring: Wiring, platform: Platform, machine: str) -> None:
-    for number, source in enumerate(wiring.disks, start=1):
-        _add_disk(devices, source, platform, machine, order=number)
+    order = sorted(wiring.disks, key=lambda source: source.target != wiring.boots_from)
+    for source in wiring.disks:
+        _add_disk(devices, source, platform, machine, order=order.index(source) + 1)
     if wiring.config_drive is not None:
         _add_config_drive(devices, wiring.config_drive, spec, machine)
     for nic in spec.nics:
@@ -199,7 +201,7 @@ def _add_disk(devices: Element, source: DiskSource, platform: Platform, machine:
     SubElement(disk, "source", file=str(source.path))
     _add_backing(disk, source)
     bus = _bus("sata" if is_cdrom and source.bus == "virtio" else source.bus, machine)
-    SubElement(disk, "target", dev=source.target, bus=bus)
+    SubElement(disk, "target", dev=source.dev or source.target, bus=bus)
     if is_cdrom:
         SubElement(disk, "readonly")
         SubElement(disk, "shareable")

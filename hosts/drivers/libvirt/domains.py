@@ -107,6 +107,15 @@ class Domains:
 
         self._connection.change(f"defining {guest_id}", act)
 
+    def definition(self, guest_id: str) -> str:
+        """The persistent definition as XML, with all that it takes to define it again. Raises GuestNotFound."""
+        wanted = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE
+
+        def look(connection: libvirt.virConnect) -> str:
+            return str(connection.lookupByUUIDString(names.guest_id(guest_id)).XMLDesc(wanted))
+
+        return self._connection.ask(f"reading the definition of {guest_id}", look)
+
     def start(self, guest_id: str) -> None:
         """The guest runs. Raises GuestNotFound, Fatal (QEMU would not start), Transient."""
 

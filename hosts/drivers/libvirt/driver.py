@@ -15,11 +15,12 @@ from hosts.drivers.base import (
     Networked,
     Pausable,
     Rebooting,
+    Rescuing,
     Snapshotting,
     Suspending,
 )
 from hosts.drivers.errors import DriverError
-from hosts.drivers.libvirt import console_log, destroy, files, inventory, power, snapshot, spawn
+from hosts.drivers.libvirt import console_log, destroy, files, inventory, power, rescue, snapshot, spawn
 from hosts.drivers.libvirt.host import LibvirtHost, assemble
 from hosts.drivers.libvirt.inventory import Machine
 from hosts.drivers.libvirt.options import Options, parse
@@ -30,7 +31,7 @@ from hosts.plumbing import Plumbing
 log = structlog.get_logger(__name__)
 
 
-class LibvirtDriver(Driver, Rebooting, Pausable, Suspending, Snapshotting, ConsoleLogged, Networked):
+class LibvirtDriver(Driver, Rebooting, Pausable, Suspending, Rescuing, Snapshotting, ConsoleLogged, Networked):
     """One host under one libvirtd."""
 
     name = "libvirt"
@@ -95,6 +96,12 @@ class LibvirtDriver(Driver, Rebooting, Pausable, Suspending, Snapshotting, Conso
 
     def resume(self, spec: GuestSpec) -> Sequence[Step]:
         return power.resume(self.host, spec)
+
+    def rescue(self, spec: GuestSpec, *, was_on: bool, timeout_s: int = 60) -> Sequence[Step]:
+        return rescue.steps(self.host, spec, was_on=was_on, timeout_s=timeout_s)
+
+    def unrescue(self, spec: GuestSpec, *, timeout_s: int = 60) -> Sequence[Step]:
+        return rescue.back_steps(self.host, spec, timeout_s=timeout_s)
 
     def snapshot(self, ref: GuestRef, image_id: str) -> Sequence[Step]:
         return snapshot.steps(self.host, ref, image_id)

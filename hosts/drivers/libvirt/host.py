@@ -36,6 +36,10 @@ class LibvirtHost:
     def config_drive(self, guest_id: str) -> Path:
         return self.disks.folder(guest_id) / "disk-config"
 
+    def rescue_drive(self, guest_id: str) -> Path:
+        """The config drive while it is rescued: it holds that rescue's password."""
+        return self.disks.folder(guest_id) / "disk-config-rescue"
+
     def console_log(self, guest_id: str) -> Path:
         return self.disks.folder(guest_id) / "console.log"
 

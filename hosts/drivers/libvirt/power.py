@@ -32,6 +32,15 @@ def reboot(host: LibvirtHost, spec: GuestSpec, *, hard: bool, timeout_s: int) ->
     return [ask, stop, *spawn.restart_steps(host, spec)]
 
 
+def off_for_change(host: LibvirtHost, spec: GuestSpec, *, was_on: bool, timeout_s: int) -> list[Step]:
+    """Off, asked first, unless this operation has started it anew already. Undone, it is on again if it ``was_on``."""
+    back = partial(host.domains.start, spec.id) if was_on else None
+    return [
+        Step("shut_down", partial(_shut_down, host, spec.id, spec.operation_id, timeout_s), back),
+        Step("stop", partial(_stop, host, spec.id, spec.operation_id)),
+    ]
+
+
 def pause(host: LibvirtHost, ref: GuestRef) -> Sequence[Step]:
     return [Step("pause", partial(host.domains.pause, ref.id), partial(host.domains.unpause, ref.id))]
 

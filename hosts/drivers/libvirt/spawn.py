@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from hosts.drivers.errors import GuestNotFound
 from hosts.drivers.libvirt import config_drive, domain_xml, files
@@ -45,9 +46,9 @@ def make_disks(host: LibvirtHost, spec: GuestSpec) -> None:
     host.disks.make(spec, host.cache)
 
 
-def make_config_drive(host: LibvirtHost, spec: GuestSpec) -> None:
+def make_config_drive(host: LibvirtHost, spec: GuestSpec, target: Path | None = None) -> None:
     """The guest's config drive is there if it has one; one that is there stays as it is."""
-    target = host.config_drive(spec.id)
+    target = target or host.config_drive(spec.id)
     if spec.config_drive is not None and not target.exists():
         files.private_folder(target.parent)
         config_drive.write(target, spec.config_drive.files, spec.operation_id or "none")
@@ -67,9 +68,10 @@ def check_disks(host: LibvirtHost, spec: GuestSpec) -> None:
 
 def define(host: LibvirtHost, spec: GuestSpec) -> None:
     """libvirt knows the guest as ``spec`` says."""
-    drive = host.config_drive(spec.id)
+    drive = host.rescue_drive(spec.id) if spec.rescue else host.config_drive(spec.id)
     wiring = domain_xml.Wiring(
         disks=host.disks.sources(spec, host.cache),
+        boots_from="rescue" if spec.rescue else "",
         taps=host.ports.taps(spec.id),
         console_log=host.console_log(spec.id),
         config_drive=drive if spec.config_drive is not None or drive.exists() else None,

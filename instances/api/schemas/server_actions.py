@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from computecloud.http.microversions import VersionedSchema
-from instances.api.schemas.types import METADATA, NAME, Schema
+from instances.api.schemas.types import METADATA, NAME, UUID, Schema
 
+PASSWORD: Schema = {"type": "string", "maxLength": 255}
 NULL_OR_ANYTHING: Schema = {}
 REASON: Schema = {
     "type": ["object", "null"],
@@ -33,6 +34,8 @@ REBOOT = VersionedSchema(
         _object({"type": {"type": "string", "enum": ["HARD", "Hard", "hard", "SOFT", "Soft", "soft"]}}, ("type",)),
     )
 )
+_RESCUE: Schema = {"adminPass": PASSWORD, "rescue_image_ref": UUID}
+RESCUE = VersionedSchema(body_of("rescue", {**_object(_RESCUE), "type": ["object", "null"]}))
 CREATE_IMAGE = VersionedSchema(body_of("createImage", _object({"name": NAME, "metadata": METADATA}, ("name",))))
 CONSOLE_OUTPUT = VersionedSchema(
     body_of(

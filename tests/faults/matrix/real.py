@@ -30,7 +30,7 @@ CIDR = "10.77.0.0/22"
 OPTIONS = {"vcpus": 16, "ram_mb": 8192, "disk_gb": 200, "virt_type": "qemu"}
 POWER = {"running": PowerState.RUNNING, "paused": PowerState.PAUSED, "shut off": PowerState.SHUTDOWN}
 STARTED = "starting up libvirt version"  # what libvirt writes into a guest's log when it starts QEMU
-PASSING = (".part", "snapshot-")  # in names of files that are there only while something is made
+PASSING = (".part", "snapshot-", "definition-")  # in names of files that are there only while something is made
 
 
 @dataclass
@@ -81,6 +81,8 @@ class RealSlot(Slot):
             return f"files that nobody needs: {passing}"
         if "disk-vda" not in files or "disk-config" not in files:
             return f"disks are missing: {files}"
+        if ("disk-rescue" in files) != (row.vm_state == VmState.RESCUED):
+            return f"rescued or not, its files are: {files}"
         if not self._has_our_mark(row.id):
             return "the domain does not carry our mark"
         console = self.disks / row.id / "console.log"

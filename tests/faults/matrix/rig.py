@@ -168,8 +168,13 @@ class Slot:
 
     def oddity(self, row: Instance | None) -> str:
         """What else is not as it should be when this server, or none, is all that the host has; or nothing."""
-        del row
-        return ""
+        guest = self.guests().get(row.id, {}) if row else {}
+        boots_from = "rescue" if row and row.vm_state == "rescued" else "root"
+        if guest.get("boots_from", "root") != boots_from:
+            return f"it boots from {guest.get('boots_from')}, not {boots_from}"
+        if guest and ("rescue" in guest.get("disks", {})) != (boots_from == "rescue"):
+            return f"its disks are {guest.get('disks')}"
+        return f"kept for nothing: {guest['kept']}" if guest.get("kept") else ""
 
 
 class Rig:

@@ -27,6 +27,7 @@ SETTLED_WITHIN_S = 150.0
 REACHED_WITHIN_S = 90.0
 LEASE_S = float(SETTINGS["lease_s"])
 TRIES = 3
+RUNNING = frozenset({VmState.ACTIVE, VmState.RESCUED})
 TABLE_S = 2.0  # the scheduler's table of hosts may be that old
 SILENT_S = float(SETTINGS["host_down_after_s"])
 
@@ -276,7 +277,7 @@ class Story:
 
     def _wrong_state(self, row: Instance, guest: Mapping[str, Any], operation: Operation, before: str) -> str:
         is_on = guest.get("power") == 1
-        if (row.vm_state == VmState.ACTIVE) != is_on:
+        if (row.vm_state in RUNNING) != is_on:
             return f"{row.vm_state}, and the guest {'runs' if is_on else 'does not run'}"
         if operation.state != "succeeded" and operation.listed and not row.fault_message:
             return "failed without a fault"

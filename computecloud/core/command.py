@@ -10,6 +10,10 @@ from pathlib import Path
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LONGEST_OUTPUT = 2000
+# A parent-death signal: who waits for a program may be killed, and his successor must not meet it still at work (F16).
+# The kernel sends it when the *thread* that started the program ends; that one waits for it. What the program leaves
+# behind (a daemon's second fork) does not inherit it. Not by ``preexec_fn``, which is not safe beside other threads.
+ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
 
 
 class CommandFailed(Exception):
@@ -55,14 +59,16 @@ def run(
     """Run ``argv`` to its end and return its standard output. ``data`` goes to its standard input.
 
     The program sees a plain environment (PATH, C locale and ``environment``), so that a user's settings cannot
-    change what it does. Raises CommandFailed for a status outside ``accept`` or after ``timeout_s`` seconds.
+    change what it does. It ends when we end, however that comes. Raises CommandFailed for a status outside ``accept``
+    or after ``timeout_s`` seconds.
     """
     full = absolute(argv)
     surroundings = {"PATH": SYSTEM_PATH, "LC_ALL": "C.UTF-8", "HOME": "/root", **(environment or {})}
     try:
         done = subprocess.run(
-            full, input=data or b"", capture_output=True, timeout=timeout_s, cwd=cwd, env=surroundings, check=False
-        )
+            [*absolute(ENDS_WITH_US), *full],
+            input=data or b"", capture_output=True, timeout=timeout_s, cwd=cwd, env=surroundings, check=False,
+        )  # fmt: skip
     except subprocess.TimeoutExpired as late:
         raise CommandFailed(full, None, _text(late.stderr) + _text(late.stdout)) from late
     if done.returncode not in accept:

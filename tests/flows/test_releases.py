@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 
 from instances.actions.create import Create
 from instances.actions.delete import Delete
+from instances.actions.registry import READS
 from instances.models import Instance
 from operations.models import Operation
 from tasks import control, examination
@@ -16,13 +17,14 @@ from tasks.conductor import presence, wire
 from tests.flows.conftest import Member
 from tests.support.stage import Stage
 
+NEXT = max(READS) + 1
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
 def server(stage: Stage, member: Member, monkeypatch: pytest.MonkeyPatch) -> Instance:
     """Placed on a host by a cloud whose create has another form since its hosts were installed."""
-    monkeypatch.setattr(Create, "schema_version", 2)
+    monkeypatch.setattr(Create, "schema_version", NEXT)
     [server] = member.creates()
     stage.ring(Operation.objects.get())
     return server
@@ -46,7 +48,7 @@ def test_an_older_host_leaves_what_it_cannot_read_and_its_successor_does_it(stag
     assert (operation.state, operation.attempt, operation.fault) == ("pending", 0, ""), "left, not failed"
     assert stage.guests() == {}
 
-    stage.reads = (1, 2)
+    stage.reads = (*READS, NEXT)
     stage.start_agent()
     assert [bell.id for bell in beat(stage)] == [operation.id]
     stage.settle()
@@ -64,7 +66,7 @@ def test_what_it_can_read_it_does_meanwhile(stage: Stage, member: Member, server
 
 
 def test_a_newer_host_leaves_the_form_it_has_forgotten(stage: Stage, server: Instance) -> None:
-    stage.reads = (3, 4)
+    stage.reads = (NEXT + 1, NEXT + 2)
     stage.start_agent()
     stage.ring(Operation.objects.get())
     assert Operation.objects.get().state == "pending"
@@ -79,6 +81,6 @@ def test_the_doctor_tells_of_it(stage: Stage, server: Instance) -> None:
     )  # fmt: skip
     assert "restart its agent" in found.remedy
 
-    stage.reads = (1, 2)
+    stage.reads = (*READS, NEXT)
     stage.start_agent()
     assert [one.code for one in examination.examine() if one.code.startswith("work.")] == ["work.waiting"]

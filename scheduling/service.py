@@ -29,7 +29,7 @@ from scheduling.snapshots import Snapshots
 from scheduling.table import HostTable
 
 TABLE = FreshTable()
-PLACING, CLAIMED = Committing("control"), Point("control.after_claim")
+PLACING, CLAIMED = Committing("control", flushes=False), Point("control.after_claim")
 SNAPSHOTS = Snapshots()
 AT_ONCE = 16  # placements in one transaction of a pass
 ROUNDS = 5  # decisions for one request before losing every race counts as no host

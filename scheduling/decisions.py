@@ -107,7 +107,7 @@ def decide(table: HostTable, request: PlacementRequest, rules: Rules, seed: int 
         considered, is_alone = _considered(table, request, rules, rules.filters.index(blocker), first_refusal)
         fault = f"{blocker.name}: {_shortfall(blocker, table, request, considered)}"
     filtered = time.perf_counter_ns()
-    scores = _rank(table, request, passed, rules, seed, notes) if passed.any() else NOBODY
+    scores = _rank(table, request, passed, rules, seed, notes) if blocker is None and len(table) else NOBODY
     return Verdict(
         request=request,
         rules=rules,
@@ -143,13 +143,13 @@ def _filter(
         answer = accepted_by(rule, table, request, notes)
         if answer is None:
             continue
-        verdict = passed & answer
+        verdict = passed & answer if refusals else answer
         count = int(np.count_nonzero(verdict))
         if count == left:
             continue
         refused = passed ^ verdict
         first_refusal[refused] = number
-        rows = [int(row) for row in np.flatnonzero(refused)[:EXAMPLES]]
+        rows = refused.nonzero()[0][:EXAMPLES].tolist()
         examples = [(row, reason_of(rule, table, request, row)) for row in rows]
         took = (time.perf_counter_ns() - start) // 1000
         refusals.append(Refusal(rule.name, left - count, count, examples, took))
@@ -230,11 +230,16 @@ class _Spoken:
 
 @dataclass(frozen=True, slots=True)
 class _Weighed:
-    """All hosts that passed, and what each weigher that spoke gave them."""
+    """All hosts that passed (``rows``; None: the whole table), and what each weigher that spoke gave them."""
 
-    rows: Ints
+    rows: Ints | None
     total: Floats
     spoken: list[_Spoken]
+
+    def rows_at(self, positions: Ints) -> list[int]:
+        """Rows of the table, of positions among the hosts that passed."""
+        found: list[int] = (positions if self.rows is None else self.rows[positions]).tolist()
+        return found
 
 
 def _rank(
@@ -249,7 +254,7 @@ def _scores_of(weighed: _Weighed, positions: Ints) -> Scores:
     raw = [one.raw[positions].tolist() for one in weighed.spoken]
     both = list(zip(weighed.spoken, raw, strict=True))
     return Scores(
-        rows=weighed.rows[positions].tolist(),
+        rows=weighed.rows_at(positions),
         totals=weighed.total[positions].tolist(),
         weighers=[one.name for one in weighed.spoken],
         raw=raw,
@@ -261,20 +266,20 @@ def _scores_of(weighed: _Weighed, positions: Ints) -> Scores:
 
 
 def _weigh(table: HostTable, request: PlacementRequest, passed: Bools, rules: Rules, notes: list[str]) -> _Weighed:
-    rows = np.flatnonzero(passed)
-    everybody = len(rows) == len(table)
-    total: Floats = np.zeros(len(rows), dtype=np.float64)
-    part = np.empty(len(rows), dtype=np.float64)  # one for all weighers: a hundred thousand hosts are pages of memory
+    rows = None if passed.all() else passed.nonzero()[0]
+    size = len(table) if rows is None else len(rows)
+    total: Floats = np.zeros(size, dtype=np.float64)
+    part = np.empty(size, dtype=np.float64)  # one for all weighers: a hundred thousand hosts are pages of memory
     spoken: list[_Spoken] = []
     for weigher, weight in rules.weighers:
         found = _weighed_by(weigher, weight, table, request, notes)
         if found is None:
             continue
         raw, factor = found
-        if not everybody:
+        if rows is not None:
             raw = raw[rows]
             factor = factor if isinstance(factor, float) else factor[rows]
-        least, most = float(raw.min()), float(raw.max())
+        least, most = float(raw[raw.argmin()]), float(raw[raw.argmax()])  # a third of the time of min() and max()
         if not (math.isfinite(least) and math.isfinite(most)):
             notes.append(f"{weigher.name} gave a number that is none and was passed over")
             continue
@@ -294,7 +299,7 @@ def equals(table: HostTable, request: PlacementRequest, rules: Rules) -> list[in
         return []
     weighed = _weigh(table, request, passed, rules, [])
     bar = np.sort(weighed.total)[-min(rules.subset_size, len(weighed.total))]
-    return [int(row) for row in weighed.rows[weighed.total >= bar]]
+    return weighed.rows_at((weighed.total >= bar).nonzero()[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,10 +318,10 @@ def standing(table: HostTable, request: PlacementRequest, rules: Rules, row: int
     if not passed[row]:
         return None
     weighed = _weigh(table, request, passed, rules, [])
-    position = int(np.searchsorted(weighed.rows, row))
+    position = row if weighed.rows is None else int(np.searchsorted(weighed.rows, row))
     better = int(np.count_nonzero(weighed.total > weighed.total[position]))
     scores = _scores_of(weighed, np.array([position]))
-    return Standing(better + 1, len(weighed.rows), float(weighed.total.max()), scores)
+    return Standing(better + 1, len(weighed.total), float(weighed.total.max()), scores)
 
 
 def _weighed_by(
@@ -352,13 +357,14 @@ def _best(total: Floats, most: int, seed: int) -> Ints:
     """Positions of the ``most`` highest totals, highest first; which of equals come in, and in what order, is drawn."""
     count = min(most, len(total))
     bar = _nth_highest(total, count)
-    above = np.flatnonzero(total > bar)
-    level = np.flatnonzero(total == bar)
+    found: list[int] = (total > bar).nonzero()[0].tolist()
+    level = (total == bar).nonzero()[0]
     draw = random.Random(seed)  # noqa: S311 -- for fairness, and to be drawn again in a replay
-    drawn = level[draw.sample(range(len(level)), count - len(above))]
-    found = np.concatenate([above, drawn])
-    lot = {int(position): draw.random() for position in found}
-    return np.array(sorted(lot, key=lambda position: (-total[position], lot[position])), dtype=np.int64)
+    found += level[draw.sample(range(len(level)), count - len(found))].tolist()
+    order = sorted(
+        (-value, draw.random(), position) for value, position in zip(total[found].tolist(), found, strict=True)
+    )
+    return np.array([position for _value, _lot, position in order], dtype=np.int64)
 
 
 def _ordered(

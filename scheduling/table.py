@@ -119,6 +119,7 @@ class HostTable:
         self.enabled: Bools = np.fromiter((host.is_enabled for host in hosts), dtype=bool, count=size)
         self.touched: Bools = np.zeros(size, dtype=bool)
         self._kept: dict[Hashable, Any] = {}
+        self._least: dict[str, int] = {}  # the smallest total of a class
         self.stock_version += 1
         self.set_aggregates(Aggregates(self.aggregates.sets, self.row_of, self.aggregates.stamp))
 
@@ -129,7 +130,7 @@ class HostTable:
             setattr(other, name, {kind: column.copy() for kind, column in getattr(self, name).items()})
         for name in ("servers", "io_ops", "up", "enabled", "touched"):
             setattr(other, name, getattr(self, name).copy())
-        other._kept = dict(self._kept)
+        other._kept, other._least = dict(self._kept), dict(self._least)
         return other
 
     # --- questions
@@ -139,6 +140,14 @@ class HostTable:
         if resource_class not in self.capacity:
             return _nothing(len(self))
         return self.capacity[resource_class] - self.used[resource_class]
+
+    def all_have(self, resource_class: str, amount: int) -> bool:
+        """Whether no host has less than this in all, whoever uses it."""
+        least = self._least.get(resource_class)
+        if least is None:
+            column = self.total[resource_class]
+            least = self._least[resource_class] = int(column.min()) if len(column) else 0
+        return least >= amount
 
     def where(self, key: Hashable, test: Callable[[dict[str, Any]], bool]) -> Bools:
         """A column over the facts that hosts report, computed once per ``key`` and kept until one of them changes."""
@@ -160,6 +169,7 @@ class HostTable:
         if aggregates is self.aggregates:
             return
         self.aggregates = aggregates
+        self.metadata_keys = aggregates.keys
         zones = [conf().default_availability_zone] * len(self)
         for zone, rows in aggregates.having(ZONE):
             for row in rows:
@@ -180,6 +190,7 @@ class HostTable:
         if self.capacity[resource_class][row] != capacity or self.total[resource_class][row] != total:
             self.capacity[resource_class][row] = capacity
             self.total[resource_class][row] = total
+            self._least.clear()
             self.stock_version += 1
         self.used[resource_class][row] = used
         if consumers is not None and resource_class == CLASSES[0]:

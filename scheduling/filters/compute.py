@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from scheduling.filters.base import HostFilter
 from scheduling.request import PlacementRequest
 from scheduling.table import Bools, HostTable
@@ -17,9 +19,11 @@ class ComputeFilter(HostFilter):
             if row is not None:
                 passes[row] = False
         if request.forced_host is not None:
-            for row, name in enumerate(table.names):
-                if name != request.forced_host:
-                    passes[row] = False
+            row = table.row_named.get(request.forced_host)
+            others = np.ones(len(table), dtype=bool)
+            if row is not None:
+                others[row] = False
+            passes[others] = False
         return passes
 
     def reason(self, table: HostTable, request: PlacementRequest, row: int) -> str:

@@ -31,8 +31,10 @@ class Wanted:
         """From the image's properties under their present and their older names."""
 
         def ask(*names: str) -> str:
-            found = (str(request.image_properties.get(name) or "") for name in names)
-            return next((text for text in found if text), "")
+            for name in names:
+                if value := request.image_properties.get(name):
+                    return str(value)
+            return ""
 
         arch = ask("hw_architecture", "architecture").lower()
         if not arch and request.image_id:
@@ -85,7 +87,8 @@ class ImagePropertiesFilter(HostFilter):
     """Architecture, hypervisor type, guest mode, hypervisor version and machine type that the image wants."""
 
     def applies(self, request: PlacementRequest) -> bool:
-        return Wanted.of(request) != Wanted()
+        says = request.image_properties or (request.image_id and conf().image_properties_default_architecture)
+        return bool(says) and Wanted.of(request) != Wanted()
 
     def accepts(self, table: HostTable, request: PlacementRequest) -> Bools:
         wanted = Wanted.of(request)

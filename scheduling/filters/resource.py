@@ -35,7 +35,7 @@ class AmountFilter(HostFilter):
         passes: Bools | None = None
         for name, amount in self.wanted(request):
             enough: Bools = table.free(name) >= amount
-            if name in table.total:
+            if name in table.total and not table.all_have(name, amount):
                 enough &= table.total[name] >= amount
             passes = enough if passes is None else passes & enough
         return np.ones(len(table), dtype=bool) if passes is None else passes
@@ -78,6 +78,9 @@ class ResourceFilter(AmountFilter):
     resource_class: str
     unit: str
     word: str
+
+    def applies(self, request: PlacementRequest) -> bool:
+        return request.amount(self.resource_class) > 0
 
     def wanted(self, request: PlacementRequest) -> Iterator[tuple[str, int]]:
         if amount := request.amount(self.resource_class):

@@ -35,7 +35,7 @@ class HostWeigher(ABC):
     def multiplier(self, table: HostTable, default: float) -> float | Floats:
         """The default, or a column where an aggregate says otherwise: the least of what a host's aggregates say."""
         key = self.multiplier_key
-        if not key or key not in table.kept("metadata keys", lambda: table.aggregates.keys):
+        if not key or key not in table.metadata_keys:
             return default
         column: Floats = table.kept(("numbers", key, default), lambda: table.aggregates.numbers(key, default))
         return column

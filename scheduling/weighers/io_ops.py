@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from scheduling.columns import IO_OPS
 from scheduling.request import PlacementRequest
-from scheduling.table import Floats, HostTable
+from scheduling.table import HostTable, Ints
 from scheduling.weighers.base import HostWeigher
 
 
@@ -19,5 +17,5 @@ class IoOpsWeigher(HostWeigher):
     def applies(self, table: HostTable, request: PlacementRequest) -> bool:
         return bool(table.io_ops.any())
 
-    def weigh(self, table: HostTable, request: PlacementRequest) -> Floats:
-        return table.io_ops.astype(np.float64)
+    def weigh(self, table: HostTable, request: PlacementRequest) -> Ints:
+        return table.io_ops

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from scheduling.columns import SERVERS
 from scheduling.request import PlacementRequest
-from scheduling.table import Floats, HostTable
+from scheduling.table import HostTable, Ints
 from scheduling.weighers.base import HostWeigher
 
 
@@ -16,5 +14,5 @@ class NumInstancesWeigher(HostWeigher):
     multiplier_key = "num_instances_weight_multiplier"
     needs = frozenset({SERVERS})
 
-    def weigh(self, table: HostTable, request: PlacementRequest) -> Floats:
-        return table.servers.astype(np.float64)
+    def weigh(self, table: HostTable, request: PlacementRequest) -> Ints:
+        return table.servers

@@ -144,3 +144,12 @@ def test_an_aggregate_sets_another_multiplier_for_its_hosts() -> None:
     wrong = [{"ram_weight_multiplier": "much"}]
     assert order([{**host, "aggregates": wrong} for host in hosts], "RAMWeigher", 1) == [1, 2, 0]
     assert order([{**host, "aggregates": packs} for host in hosts], "RAMWeigher", 0) == [0, 2, 1], "0 is off elsewhere"
+
+
+def test_a_host_that_shrank_is_refused_at_the_next_decision() -> None:
+    table = make_table([{"free": {name: 40 for name in CLASSES}}])
+    wanted = PlacementRequest("server", "p", "u", {"VCPU": 30})
+    assert decide(table, wanted, RULES).candidates == [0]
+    table.apply("id0", "VCPU", 400, 0, 20)
+    verdict = decide(table, wanted, RULES)
+    assert verdict.blocked_by == "CoreFilter" and "20" in verdict.fault

@@ -22,6 +22,10 @@ UNBOUNDED = 2**40
 TAKE = """UPDATE hosts_inventory SET used = used + %s, consumers = consumers + 1, generation = generation + 1,
             change = {change}
           WHERE host_id = %s AND resource_class = %s AND used + %s <= capacity + %s"""
+# The table may not know yet: who disables a host and then creates a server must not find it there.
+OPEN = """SELECT 1 FROM hosts_host WHERE id = %s AND deleted_at IS NULL
+          AND NOT is_disabled AND NOT is_draining AND NOT is_forced_down"""
+TAKE_IF_OPEN = f"{TAKE} AND EXISTS ({OPEN})"
 HOLD = """INSERT INTO hosts_allocation
           (consumer_id, consumer_kind, host_id, resource_class, amount, project_id, user_id, created_at) VALUES """
 ROW = "(%s, 'instance', %s, %s, %s, %s, %s, {now})"
@@ -59,20 +63,26 @@ def claim(
     user_id: str = "",
     *,
     is_there: bool = False,
+    only_open: bool = False,
 ) -> None:
     """Take the amounts on the host, in the caller's transaction. Raises ClaimLost.
 
     ``is_there``: the consumer uses them already (a guest found after a restore), whatever the capacity says.
+    ``only_open``: the host must take new servers, asked in the statement that takes the first amount.
     """
     values: list[object] = []
+    room = UNBOUNDED if is_there else 0
     for name in sorted(resources):
         amount = resources[name]
-        room = UNBOUNDED if is_there else 0
-        if not sql.update(TAKE, (amount, host_id, name, amount, room)):
+        asked = only_open and not values
+        given = (amount, host_id, name, amount, room)
+        if not sql.update(TAKE_IF_OPEN if asked else TAKE, (*given, host_id) if asked else given):
             raise ClaimLost(name)
         values += (consumer_id, host_id, name, amount, project_id, user_id)
     if values:
         sql.update(_hold(len(resources)), values)
+    elif only_open and not sql.rows(OPEN, (host_id,)):
+        raise ClaimLost(f"host {host_id}")
 
 
 def release(consumer_id: str, consumer_kind: str = "instance", only: tuple[str, str] | None = None) -> int:

@@ -7,7 +7,9 @@ variable ``PROMETHEUS_MULTIPROC_DIR`` names, and counts outlive a process. Witho
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -25,14 +27,15 @@ ASKED = Counter("computecloud_filter_hosts_asked", "Hosts that a filter was aske
 REFUSED = Counter("computecloud_filter_hosts_refused", "Hosts that a filter refused.", ["filter"])
 LOST = Counter("computecloud_placement_lost_races", "Claims that another scheduler was quicker with.")
 SECONDS = Histogram("computecloud_placement_seconds", "Time per stage.", ["stage"], buckets=BUCKETS)
+M = TypeVar("M", Counter, Histogram)
 PLACED, NO_HOST = "placed", "no_host"
 
 
 def count(verdict: Verdict, *, is_placed: bool, lost_races: int, claim_us: int) -> None:
     """One stored decision, once its transaction stands."""
-    DECISIONS.labels(verdict.request.trigger, PLACED if is_placed else NO_HOST).inc()
+    _of(DECISIONS, verdict.request.trigger, PLACED if is_placed else NO_HOST).inc()
     if verdict.blocked_by:
-        BLOCKED.labels(verdict.blocked_by).inc()
+        _of(BLOCKED, verdict.blocked_by).inc()
     if lost_races:
         LOST.inc(lost_races)
     refused = {one.filter: one.refused for one in verdict.refusals}
@@ -40,15 +43,21 @@ def count(verdict: Verdict, *, is_placed: bool, lost_races: int, claim_us: int) 
     for rule in verdict.rules.filters:
         if not left:
             break
-        ASKED.labels(rule.name).inc(left)
+        _of(ASKED, rule.name).inc(left)
         if rule.name in refused:
-            REFUSED.labels(rule.name).inc(refused[rule.name])
+            _of(REFUSED, rule.name).inc(refused[rule.name])
             left -= refused[rule.name]
-    SECONDS.labels("filters").observe(verdict.filtered_us / 1e6)
+    _of(SECONDS, "filters").observe(verdict.filtered_us / 1e6)
     if verdict.scores.rows:
-        SECONDS.labels("weighers").observe(verdict.weighed_us / 1e6)
+        _of(SECONDS, "weighers").observe(verdict.weighed_us / 1e6)
     if is_placed:
-        SECONDS.labels("claim").observe(claim_us / 1e6)
+        _of(SECONDS, "claim").observe(claim_us / 1e6)
+
+
+@lru_cache(maxsize=256)
+def _of(metric: M, *labels: str) -> M:
+    """The counter of these labels, found once: a decision counts at a score of them."""
+    return metric.labels(*labels)
 
 
 def exposition() -> bytes:

@@ -16,7 +16,6 @@ from django.db import transaction
 
 from computecloud.core.errors import CloudError
 from computecloud.core.failpoints import Point
-from operations import sql
 from operations.committing import Committing
 from scheduling import claims, configuration, groups, metrics, records, turns
 from scheduling.claims import Chosen
@@ -33,10 +32,6 @@ PLACING, CLAIMED = Committing("control", flushes=False), Point("control.after_cl
 SNAPSHOTS = Snapshots()
 AT_ONCE = 16  # placements in one transaction of a pass
 ROUNDS = 5  # decisions for one request before losing every race counts as no host
-
-# The table may not know yet: who disables a host and then creates a server must not find it there.
-OPEN = """SELECT 1 FROM hosts_host WHERE id = %s AND deleted_at IS NULL
-          AND NOT is_disabled AND NOT is_draining AND NOT is_forced_down"""
 
 Commit = Callable[[Chosen], bool]
 
@@ -225,9 +220,8 @@ def _write(placements: Sequence[tuple[Draft, int]], lost: int) -> None:
     by_host = sorted(placements, key=lambda pair: pair[0].hosts[pair[1]].id)
     for draft, place in by_host:
         wanted, host = draft.job.request, draft.hosts[place]
-        if not sql.rows(OPEN, (host.id,)):
-            raise claims.ClaimLost(f"host {host.id}")
-        claims.claim(wanted.consumer_id, host.id, draft.amounts[place], wanted.project_id, wanted.user_id)
+        amounts = draft.amounts[place]
+        claims.claim(wanted.consumer_id, host.id, amounts, wanted.project_id, wanted.user_id, only_open=True)
         CLAIMED(host.id)
     for draft, place in by_host:
         if draft.job.request.group:

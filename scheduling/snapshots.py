@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from django.db import transaction
 from numpy.typing import NDArray
 
 from computecloud.core.ids import new_hex
@@ -23,8 +24,10 @@ from scheduling.models import Snapshot
 from scheduling.table import HostFacts, HostTable, Ints
 
 OLDEST_S = 3600.0  # a load is not referred to for longer: the purge of old snapshots need not know who is alive
-FEW = 128  # rows that may differ before the load is written anew, or a 64th of the table
+FEW = 64  # rows that may differ before the load is written anew, or a 64th of the table
 WORTH_PACKING = 2048  # bytes
+TYPES = (("b", 2**7), ("h", 2**15), ("i", 2**31), ("q", 2**63))  # of numbers, and what is too large for each
+TAKE_UP = "UPDATE scheduling_snapshot SET created_at = {now} WHERE id = %s"
 KEEP = """INSERT INTO scheduling_snapshot (id, kind, basis, data, created_at) VALUES (%s, %s, %s, %s, {now})
           ON CONFLICT (id) DO UPDATE SET created_at = {now}"""
 
@@ -38,9 +41,9 @@ class Snapshots:
     def forget(self) -> None:
         """Write all anew at the next decision."""
         self._load = ""
-        self._stock_version = -1
+        self._stock, self._stock_version = "", -1
         self._taken_at = float("-inf")
-        self._rules: set[str] = set()
+        self._rules: tuple[str, bytes] | None = None
 
     def reference(self, table: HostTable) -> tuple[str, bytes]:
         """The load to refer to and the difference of the table from it."""
@@ -60,21 +63,24 @@ class Snapshots:
         return bool(self._load)
 
     def take(self, table: HostTable) -> None:
-        """Write the table down. A stock that is known is only named."""
-        stock = _stock(table)
-        basis = blake2b(stock, digest_size=16).hexdigest()
+        """Write the table down. A stock that is known is only named, and taken up for longer."""
         load = new_hex()
-        _keep(basis, Snapshot.Kind.STOCK, "", stock)
-        _keep(load, Snapshot.Kind.LOAD, basis, _pack(_load(table, None)))
+        with transaction.atomic():
+            if table.stock_version != self._stock_version or not sql.update(TAKE_UP, (self._stock,)):
+                stock = _stock(table)
+                self._stock, self._stock_version = blake2b(stock, digest_size=16).hexdigest(), table.stock_version
+                _keep(self._stock, Snapshot.Kind.STOCK, "", stock)
+            _keep(load, Snapshot.Kind.LOAD, self._stock, _pack(_load(table, None)))
+            if self._rules:
+                _keep(self._rules[0], Snapshot.Kind.RULES, "", self._rules[1])
         table.touched[:] = False
-        self._load, self._stock_version, self._taken_at = load, table.stock_version, time.monotonic()
-        self._rules.clear()
+        self._load, self._taken_at = load, time.monotonic()
 
     def keep_rules(self, key: str, described: bytes) -> None:
-        """Write rules down once in the life of a load."""
-        if key not in self._rules:
+        """Write rules down when they are others than before; ``take`` takes them up."""
+        if self._rules is None or key != self._rules[0]:
             _keep(key, Snapshot.Kind.RULES, "", described)
-            self._rules.add(key)
+            self._rules = (key, described)
 
 
 def _keep(key: str, kind: Snapshot.Kind, basis: str, data: bytes) -> None:
@@ -101,7 +107,7 @@ def _numbers(column: NDArray[Any]) -> tuple[str, bytes]:
     if not column.size:
         return "b", b""
     least, most = int(column.min()), int(column.max())
-    code = next(code for code in "bhiq" if np.iinfo(code).min <= least and most <= np.iinfo(code).max)
+    code = next(code for code, bound in TYPES if -bound <= least and most < bound)
     return code, column.astype(code).tobytes()
 
 
@@ -140,12 +146,12 @@ def _load(table: HostTable, rows: Ints | None) -> tuple[str, bytes]:
     columns = _columns(table)
     block = np.empty((len(columns), len(table) if rows is None else len(rows)), dtype=np.int64)
     for place, column in enumerate(columns):
-        block[place] = column if rows is None else column[rows]
+        block[place] = column if rows is None else column.take(rows)
     return _numbers(block)
 
 
 def _difference(table: HostTable) -> bytes:
-    rows = np.flatnonzero(table.touched)
+    rows = table.touched.nonzero()[0]
     return _pack([_numbers(rows), _load(table, rows)]) if len(rows) else b""
 
 

@@ -147,7 +147,7 @@ def test_an_aggregate_sets_another_multiplier_for_its_hosts() -> None:
 
 
 def test_a_host_that_shrank_is_refused_at_the_next_decision() -> None:
-    table = make_table([{"free": {name: 40 for name in CLASSES}}])
+    table = make_table([{"free": dict.fromkeys(CLASSES, 40)}])
     wanted = PlacementRequest("server", "p", "u", {"VCPU": 30})
     assert decide(table, wanted, RULES).candidates == [0]
     table.apply("id0", "VCPU", 400, 0, 20)

@@ -10,6 +10,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 from django.db.backends.sqlite3 import base
@@ -25,11 +26,21 @@ class GatedCursor(base.SQLiteCursorWrapper):
 
     gate_of: DatabaseWrapper
 
+    def convert_query(self, query: str, *, param_names: list[str] | None = None) -> str:
+        """As Django does it, once for each statement without named parameters."""
+        return super().convert_query(query, param_names=param_names) if param_names is not None else _converted(query)
+
     def execute(self, query: str, params: Any = None) -> Any:
         if self.gate_of.in_atomic_block or not query.startswith(WRITES):
             return super().execute(query, params)
         with self.gate_of.gate():
             return super().execute(query, params)
+
+
+@lru_cache(maxsize=512)
+def _converted(query: str) -> str:
+    """With SQLite's marks for parameters."""
+    return base.FORMAT_QMARK_REGEX.sub("?", query).replace("%%", "%")
 
 
 class DatabaseWrapper(base.DatabaseWrapper):

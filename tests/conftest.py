@@ -7,7 +7,15 @@ from collections.abc import Iterator
 import pytest
 from django.conf import settings
 
+from scheduling import configuration, service
 from tests.support.client import Cloud
+
+
+@pytest.fixture(autouse=True)
+def nothing_known() -> None:
+    """A process keeps its table of hosts, and its rules for a second: those of the test before must not decide here."""
+    configuration.IN_FORCE.forget()
+    service.forget()
 
 
 @pytest.fixture

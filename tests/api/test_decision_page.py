@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,13 +16,6 @@ from scheduling.request import PlacementRequest
 from scheduling.service import NoValidHost
 from tests.support.identity import PASSWORD, World
 from tests.support.stage import Stage
-
-
-@pytest.fixture(autouse=True)
-def rules_of_the_settings() -> Iterator[None]:
-    configuration.IN_FORCE.forget()
-    yield
-    configuration.IN_FORCE.forget()
 
 
 @pytest.fixture

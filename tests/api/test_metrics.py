@@ -15,7 +15,7 @@ from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
 from computecloud.conf import conf
-from scheduling import configuration, service
+from scheduling import service
 from scheduling.request import PlacementRequest
 from scheduling.service import NoLongerWanted, NoValidHost
 from tests.support.client import Cloud
@@ -42,7 +42,6 @@ def value(name: str, **labels: str) -> float:
 @pytest.mark.django_db(transaction=True)
 def test_decisions_are_counted_once_their_transaction_stands(tmp_path: Path) -> None:
     Stage(tmp_path, hosts=3)
-    configuration.IN_FORCE.forget()
     amounts = {"VCPU": 1, "MEMORY_MB": 512, "DISK_GB": 1}
 
     def change(name: str, act: Callable[[], Any], **labels: str) -> float:

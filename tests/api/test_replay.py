@@ -12,6 +12,7 @@ import pytest
 from django.utils import timezone
 
 from hosts.models import Aggregate, AggregateHost, Host, Inventory
+from hosts.models.inventory import NextChange
 from scheduling import claims, service
 from scheduling.models import Decision, Snapshot
 from scheduling.request import PlacementRequest
@@ -45,7 +46,7 @@ def change_the_fleet(stage: Stage, draw: random.Random, number: int) -> None:
         Aggregate.objects.filter(id=east.id).update(updated_at=timezone.now())
     elif kind == 2:
         processors = Inventory.objects.filter(host=host, resource_class="VCPU")
-        processors.update(capacity=draw.choice([32, 64, 128]), change=10**6 + number)
+        processors.update(capacity=draw.choice([32, 64, 128]), change=NextChange())
     elif kind == 3:
         claims.release(f"s{draw.randrange(number + 1)}")
     elif kind == 4:

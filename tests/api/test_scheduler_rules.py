@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,13 +15,6 @@ from tests.support.client import Cloud
 from tests.support.identity import PASSWORD, World
 
 PATH = "/api/v1/scheduler"
-
-
-@pytest.fixture(autouse=True)
-def anew() -> Iterator[None]:
-    configuration.IN_FORCE.forget()
-    yield
-    configuration.IN_FORCE.forget()
 
 
 def in_force(shown: dict[str, Any]) -> tuple[list[str], dict[str, float]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,13 +14,6 @@ from tests.flows.conftest import Member
 from tests.support.stage import Stage
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def anew() -> Iterator[None]:
-    configuration.IN_FORCE.forget()
-    yield
-    configuration.IN_FORCE.forget()
 
 
 def boot(stage: Stage, member: Member, **wishes: Any) -> Instance:

@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.faults.matrix import rig as rigs
+from tests.faults.matrix.stores import Stores, opened
+from tests.support.stores import POSTGRESQL, SQLITE
 
 SLOTS, REAL_SLOTS = 28, 2
 
@@ -26,6 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--only", default="", help="a regular expression over cells: 'VERB POINT FAULT'")
     parser.add_argument("--slots", type=int, help="hosts, and so cells at once")
     parser.add_argument("--real", action="store_true", help="real libvirt hosts with real guests; needs root")
+    parser.add_argument("--stores", choices=[SQLITE, POSTGRESQL], default=SQLITE, help="database and broker")
     parser.add_argument("--keep", action="store_true", help="keep the state folder: logs of every process")
     asked = parser.parse_args(arguments)
     if asked.real and os.geteuid() != 0:
@@ -33,7 +36,19 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # hosts and processes are taken down then, too
     began = time.monotonic()
     state = Path(tempfile.mkdtemp(prefix="cc-matrix-", dir="/tmp"))
-    os.environ.update(rigs.environment(state))
+    (state / "log").mkdir()
+    with opened(asked.stores, state) as stores:
+        right = run(state, stores, asked, began)
+    if asked.keep or not right:
+        print(f"logs: {state}")
+    else:
+        rigs.remove(state)
+    return 0 if right else 1
+
+
+def run(state: Path, stores: Stores, asked: argparse.Namespace, began: float) -> bool:
+    """Make the rig, run the cells, print how they ended; whether all is right."""
+    os.environ.update(rigs.environment(state, stores))
     import django
 
     django.setup()
@@ -45,16 +60,12 @@ def main(arguments: Sequence[str]) -> int:
         from tests.faults.matrix.real import RealRig
 
         kind, slots = RealRig, REAL_SLOTS
-    with rigs.rig(state, asked.slots or slots, kind) as rig:
+    with rigs.rig(state, stores, asked.slots or slots, kind) as rig:
         ready_s = time.monotonic() - began
         outcomes, findings = running.Matrix(rig, re.compile(asked.only), tells_each=asked.real).run()
     text, right = running.summary(outcomes, findings, ready_s, time.monotonic() - began)
     print(text, flush=True)
-    if asked.keep or not right:
-        print(f"logs: {state}")
-    else:
-        rigs.remove(state)
-    return 0 if right else 1
+    return right
 
 
 if __name__ == "__main__":

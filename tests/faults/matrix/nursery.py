@@ -52,7 +52,7 @@ def request(asked: dict[str, Any]) -> int:
 
 OF_ALL = (
     "celery.apps.beat", "celery.apps.worker", "celery.concurrency.thread", "kombu.transport.redis",
-    "deploy.task_process",
+    "kombu.transport.pyamqp", "deploy.task_process",
 )  # fmt: skip
 OF_ROLE = {
     "agent": ("hosts.drivers.fake.driver", "tasks.host"),

@@ -14,12 +14,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
+
+from tests.faults.matrix.stores import Stores
 
 if TYPE_CHECKING:
     from instances.models import Instance
@@ -48,14 +50,14 @@ def wait_for(what: str, ready: Callable[[], Any], seconds: float = PATIENCE_S, e
     return found
 
 
-def environment(state: Path) -> dict[str, str]:
+def environment(state: Path, stores: Stores) -> dict[str, str]:
     """The settings of every process of the matrix, this one included."""
-    values = {name: value for name, value in os.environ.items() if not name.startswith("COMPUTECLOUD_")}
+    values = without_settings(os.environ)
     ours = SETTINGS | {
         "secret_key": "a key for the matrix only, never for a cloud",
         "state_dir": str(state),
-        "database_url": os.environ.get("COMPUTECLOUD_TEST_DATABASE_URL") or f"sqlite:///{state}/cloud.sqlite3",
-        "broker_url": f"redis+socket://{state}/redis.sock?virtual_host=0",
+        "database_url": stores.database_url,
+        "broker_url": stores.broker.url,
         "failpoints_file": str(state / "arms"),
         "failpoints_dir": str(state / "reached"),
         "log_level": "INFO",
@@ -65,6 +67,11 @@ def environment(state: Path) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "computecloud.settings", "PYTHONPATH": str(CHECKOUT), "CELERY_SKIP_CHECKS": "1",
         "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2",
     }  # fmt: skip
+
+
+def without_settings(values: Mapping[str, str]) -> dict[str, str]:
+    """An environment in which no setting of ours is made."""
+    return {name: value for name, value in values.items() if not name.startswith("COMPUTECLOUD_")}
 
 
 class Nursery:
@@ -180,17 +187,17 @@ class Slot:
 class Rig:
     """``with rig(state, slots) as one:`` everything runs."""
 
-    def __init__(self, state: Path) -> None:
-        self.state = state
-        self.surroundings = environment(state)
+    def __init__(self, state: Path, stores: Stores) -> None:
+        self.state, self.stores = state, stores
+        self.surroundings = environment(state, stores)
         self.members: dict[str, Member] = {}
         self.slots: list[Slot] = []
         self._arms: dict[str, str] = {}
         self._lock = threading.RLock()
         self.for_all = threading.Lock()  # whoever arms a point of no host in particular holds it
         self._closing = False
-        self._redis: subprocess.Popen[bytes] | None = None
-        (state / "log").mkdir()
+        self._returning: threading.Thread | None = None  # who brings the broker back
+        (state / "log").mkdir(exist_ok=True)
         self._write_arms()
         self.address = "127.0.0.1"  # of the conductor
         self.port = _free_port()
@@ -200,7 +207,7 @@ class Rig:
     # --- processes
 
     def start(self) -> None:
-        self.start_broker()
+        self.stores.broker.start()
         self.centre.wait_ready()
         self.hosts.wait_ready()
         log = self.state / "log"
@@ -256,22 +263,27 @@ class Rig:
 
     # --- the broker
 
-    def start_broker(self) -> None:
-        socket = self.state / "redis.sock"
-        command = ["redis-server", "--port", "0", "--unixsocket", str(socket), "--save", "", "--appendonly", "no",
-                   "--dir", str(self.state), "--maxmemory-policy", "noeviction"]  # fmt: skip
-        with (self.state / "log" / "redis").open("ab") as out:
-            self._redis = subprocess.Popen(command, stdout=out, stderr=out)
-        wait_for("the broker", lambda: self.redis("PING") == "PONG")
+    def cut_broker(self, away_s: float) -> None:
+        """It crashes, and comes back after so long. One that has not come back yet is waited for first."""
+        self._wait_for_broker()
+        self.stores.broker.stop()
+        self._returning = threading.Thread(target=self._return_broker, args=(away_s,))
+        self._returning.start()
 
-    def stop_broker(self) -> None:
-        assert self._redis is not None
-        self._redis.kill()
-        self._redis.wait()
+    def flush_broker(self) -> None:
+        """It forgets all messages."""
+        from operations.models.operation import CONTROL, host_queue, question_queue
 
-    def redis(self, *words: str) -> str:
-        command = ["redis-cli", "-s", str(self.state / "redis.sock"), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+        hosts = [host_queue(slot.host_id) for slot in self.slots]
+        self.stores.broker.forget([CONTROL, *hosts, *(question_queue(queue) for queue in hosts)])
+
+    def _return_broker(self, away_s: float) -> None:
+        time.sleep(away_s)
+        self.stores.broker.start()
+
+    def _wait_for_broker(self) -> None:
+        if self._returning is not None:
+            self._returning.join()
 
     # --- hosts
 
@@ -364,14 +376,13 @@ class Rig:
                 os.kill(member.pid, signal.SIGCONT)
         self.hosts.close()
         self.centre.close()
-        if self._redis is not None:
-            self.stop_broker()
+        self._wait_for_broker()
 
 
 @contextmanager
-def rig(state: Path, slots: int, kind: type[Rig] = Rig) -> Iterator[Rig]:
+def rig(state: Path, stores: Stores, slots: int, kind: type[Rig] = Rig) -> Iterator[Rig]:
     """A control plane and so many hosts."""
-    one = kind(state)
+    one = kind(state, stores)
     try:
         one.start()
         for number in range(slots):

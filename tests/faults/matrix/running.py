@@ -99,10 +99,9 @@ class Matrix:
 
     def _strike(self, fault: str) -> None:
         if fault == "flush":
-            self.rig.redis("FLUSHALL")
+            self.rig.flush_broker()
         elif fault == "cut":
-            self.rig.stop_broker()
-            threading.Timer(AWAY_S, self.rig.start_broker).start()
+            self.rig.cut_broker(AWAY_S)
         else:
             self.rig.hold("conductor")
             threading.Timer(AWAY_S, self.rig.release, ("conductor",)).start()

@@ -102,7 +102,8 @@ class Server:
 
     def _launch(self, name: str, *command: str) -> None:
         launcher = ["/bin/sh", str(CHECKOUT / "deploy" / "launch.sh"), str(self.folder), name, *command]
-        start_detached(launcher, log=self.folder / "out", environment=self._environment())
+        # In its folder: what it writes when it crashes does not belong into the one that we happen to be in.
+        start_detached(launcher, log=self.folder / "out", environment=self._environment(), cwd=self.folder)
         until = time.monotonic() + 5
         while pids.find(self.folder, name) is None and time.monotonic() < until:
             time.sleep(0.02)

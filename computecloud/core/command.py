@@ -76,7 +76,9 @@ def run(
     return done.stdout
 
 
-def start_detached(argv: Sequence[str], *, log: Path, environment: dict[str, str] | None = None) -> None:
+def start_detached(
+    argv: Sequence[str], *, log: Path, environment: dict[str, str] | None = None, cwd: Path | None = None
+) -> None:
     """Start ``argv`` in a session of its own, a child of init, its output appended to ``log``.
 
     The program writes its own pid file; we do not learn its process id here.
@@ -86,7 +88,7 @@ def start_detached(argv: Sequence[str], *, log: Path, environment: dict[str, str
     with log.open("ab") as out:
         subprocess.run(
             absolute(["setsid", "--fork", *absolute(argv)]),
-            stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=surroundings, check=True, timeout=10,
+            stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=surroundings, cwd=cwd, check=True, timeout=10,
         )  # fmt: skip
 
 

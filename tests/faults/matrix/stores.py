@@ -69,7 +69,8 @@ class Rabbit(Broker):
         self.server, self.url = server, server.url
 
     def start(self) -> None:
-        self.server.start()
+        if self.server.pid is None:  # a second one would take over its pid file, and then fail
+            self.server.start()
 
     def stop(self) -> None:
         self.server.kill()

@@ -55,8 +55,13 @@ def _stored(marker: Model, key: str) -> Any:
     of its own clock with fewer digits than ours, so that a row would come after itself."""
     value = getattr(marker, key)
     if isinstance(value, datetime):
-        return Subquery(type(marker)._base_manager.filter(pk=marker.pk).values(key)[:1])
+        return Subquery(type(marker)._base_manager.filter(pk=marker.pk).order_by().values(key)[:1])
     return value
+
+
+def _from(key: str, direction: str, marker: Model) -> Q:
+    """Rows from the marker's value on: says nothing new, but an index on the key is entered there, at any depth."""
+    return Q(**{f"{key}__{'gte' if direction == 'asc' else 'lte'}": _stored(marker, key)})
 
 
 def keyset(
@@ -75,7 +80,7 @@ def keyset(
             value = _stored(marker, key)
             later |= equal & _after(key, direction, value, bool(nullable[key]))
             equal &= Q(**{key: value}) if value is not None else Q(**{f"{key}__isnull": True})
-        queryset = queryset.filter(later)
+        queryset = queryset.filter(_from(*sort[0], marker) if not nullable[sort[0][0]] else Q(), later)
     queryset = queryset.order_by(*order)
     return queryset[:limit] if limit is not None else queryset
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from functools import partial
 
@@ -23,6 +24,7 @@ from operations.committing import Committing
 from operations.models import Operation
 from operations.models.operation import CONTROL, State, later
 from scheduling import records, service
+from scheduling.claims import Chosen
 from scheduling.service import Job
 
 MOST_AT_ONCE = 32
@@ -91,7 +93,12 @@ def _job(waiting: Waiting) -> Job:
     request = to_request(instance, operation)
     if request.excluded_host_ids:
         request = replace(request, alternates=records.last_alternates(instance.id))
-    return Job(request, partial(Create.take_host, operation, instance))
+    return Job(request, partial(_take_host, operation, instance))
+
+
+def _take_host(operation: Operation, instance: Instance, host: Chosen) -> bool:
+    """On a copy: what is rolled back with the claim leaves the operation as it was read, to try again or to refuse."""
+    return Create.take_host(copy(operation), instance, host)
 
 
 def _placed(waiting: Waiting) -> object:

@@ -15,6 +15,9 @@ from instances.actions.create import FlavorSnapshot
 from instances.actions.delete import Delete
 from instances.models import Instance
 from instances.models.server_group import ServerGroup
+from integrations.networks import facade as networks
+from integrations.networks.facade import PortPlan
+from integrations.networks.models import FixedAddress
 from operations.models import Operation
 from scheduling import claims, configuration, records, retention, service
 from scheduling.claims import Chosen
@@ -223,6 +226,21 @@ def test_what_piles_up_is_placed_in_one_pass(stage: Stage, member: Member) -> No
     assert placing.place_waiting() == 0
     stage.settle()
     assert Instance.objects.filter(status="ACTIVE").count() == 8
+    stage.assert_balanced()
+
+
+def test_one_that_finds_no_address_keeps_nobody_of_its_pass_waiting(stage: Stage, member: Member) -> None:
+    """The transaction of the pass is rolled back for one of them: the others' operations are as they were read."""
+    small = networks.ensure_network(member.actor.project_id or "", "small", "10.9.0.0/30")
+    before = FixedAddress.objects.count()
+    for number in range(4):
+        member.creates(f"s{number}", networks=(PortPlan(small),))
+    assert placing.place_waiting() == 4
+    assert not Operation.objects.filter(queue="control", state="pending").exists()
+    stage.settle()
+    placed = FixedAddress.objects.count() - before
+    assert Counter(Instance.objects.values_list("status", flat=True)) == {"ACTIVE": placed, "ERROR": 4 - placed}
+    assert 0 < placed < 4
     stage.assert_balanced()
 
 

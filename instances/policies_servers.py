@@ -32,6 +32,8 @@ TABLE: tuple[tuple[Allow, str, str], ...] = (
     (MEMBER, "os_compute_api:os-pause-server:unpause", "Unpause a server"),
     (MEMBER, "os_compute_api:os-suspend-server:suspend", "Suspend a server"),
     (MEMBER, "os_compute_api:os-suspend-server:resume", "Resume a server"),
+    (MEMBER, f"{SERVERS}:rebuild", "Rebuild a server"),
+    (MEMBER, f"{SERVERS}:rebuild:trusted_certs", "Rebuild a server with trusted image certificates"),
     (MEMBER, "os_compute_api:os-rescue", "Boot a server from a rescue disk"),
     (MEMBER, "os_compute_api:os-unrescue", "End a server's rescue"),
     (MEMBER, "os_compute_api:servers:create_image", "Make an image of a server"),

@@ -122,6 +122,7 @@ WHILE: dict[str, dict[str, TaskState]] = {
     "createImage": {"": T.IMAGE_SNAPSHOT},
     "rescue": {"": T.RESCUING},
     "unrescue": {"": T.UNRESCUING},
+    "rebuild": {"": T.REBUILDING},
     "heal": {},
 }
 """verb → phase → task state while it runs; the phase ``""`` serves phases that are not named."""
@@ -138,6 +139,7 @@ ENDS: dict[str, VmState] = {
     "resume": V.ACTIVE,
     "rescue": V.RESCUED,
     "unrescue": V.ACTIVE,
+    "rebuild": V.ACTIVE,
 }
 """verb → what is settled when it succeeded; a verb that is not here leaves the server where it was."""
 

@@ -126,6 +126,19 @@ class Rescuing(ABC):
         """It boots from its own disk again, and nothing of the rescue is left. Undone, it is rescued as before."""
 
 
+class Rebuilding(ABC):
+    """Can make a guest's disks anew where it is; its ports and their addresses stay."""
+
+    @abstractmethod
+    def rebuild(
+        self, spec: GuestSpec, *, was_on: bool, starts: bool, keeps_ephemeral: bool, timeout_s: int = 60
+    ) -> Sequence[Step]:
+        """The guest, asked to go off, gets the disks and config drive that ``spec`` says, and is on if it ``starts``.
+
+        Undone, it has the disks that it had, and is on again if it ``was_on``.
+        """
+
+
 class Snapshotting(ABC):
     """Can copy a guest's root disk into an image while the guest goes on."""
 
@@ -154,6 +167,6 @@ class Networked(ABC):
 
 
 __all__ = [
-    "ConsoleLogged", "Driver", "ImageSource", "Networked", "Pausable", "PowerState", "Rebooting", "Rescuing",
-    "Snapshotting", "Suspending",
+    "ConsoleLogged", "Driver", "ImageSource", "Networked", "Pausable", "PowerState", "Rebooting", "Rebuilding",
+    "Rescuing", "Snapshotting", "Suspending",
 ]  # fmt: skip

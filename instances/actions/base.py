@@ -108,7 +108,7 @@ class Action:
         password = args.pop("admin_password", None)
         operation_id = new_uuid()
         operation = Operation(id=operation_id, verb=cls.verb, args=args, queue=cls.queue(instance))
-        changes: dict[str, Any] = {"open_operation": operation_id}
+        changes: dict[str, Any] = {"open_operation": operation_id, **cls.intent(instance, args)}
         if cls.turns_power is not None:
             changes["power_on"] = cls.turns_power
         guards: dict[str, Any] = {"id": instance.id, "deleted_at": None, "open_operation": None}
@@ -135,6 +135,11 @@ class Action:
             schema_version=cls.schema_version,
             sealed=sealed.seal({"admin_password": password}) if password else None,
         )
+
+    @classmethod
+    def intent(cls, instance: Instance, args: dict[str, Any]) -> dict[str, Any]:
+        """Further columns to write when it is accepted. May take from ``args`` what is not to be kept with them."""
+        return {}
 
     @classmethod
     def queue(cls, instance: Instance) -> str:

@@ -22,10 +22,12 @@ from instances.actions.delete import Delete
 from instances.actions.pause import Pause, Unpause
 from instances.actions.power import Start, Stop
 from instances.actions.reboot import Reboot
+from instances.actions.rebuild import Rebuild
 from instances.actions.rescue import Rescue, Unrescue
 from instances.actions.suspend import Resume, Suspend
 from instances.api.asked import Asked, Entry
 from instances.api.schemas import server_actions as schemas
+from instances.api.server_rebuild import rebuild
 from instances.api.server_rescue import rescue
 from instances.errors import InstanceInvalidState
 
@@ -125,6 +127,7 @@ TABLE: dict[str, Entry] = {
     "unpause": _plain("unpause", Unpause),
     "suspend": _plain("suspend", Suspend),
     "resume": _plain("resume", Resume),
+    "rebuild": Entry(Rebuild.rule, schemas.REBUILD, rebuild),
     "rescue": Entry(Rescue.rule, schemas.RESCUE, rescue),
     "unrescue": _plain("unrescue", Unrescue),
     "createImage": Entry("os_compute_api:servers:create_image", schemas.CREATE_IMAGE, _create_image),
@@ -160,7 +163,6 @@ LATER: dict[str, tuple[str, str | None, str]] = {
     "os-getSerialConsole": ("2.1", "2.5", "Remote consoles"),
     "os-getVNCConsole": ("2.1", "2.5", "Remote consoles"),
     "os-migrateLive": ("2.1", None, "Migrating a running server"),
-    "rebuild": ("2.1", None, "Rebuilding a server"),
     "removeFixedIp": ("2.1", "2.43", "Taking an address from a server"),
     "removeFloatingIp": ("2.1", "2.43", "Floating addresses"),
     "resize": ("2.1", None, "Resizing a server"),

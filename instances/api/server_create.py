@@ -62,11 +62,11 @@ def to_request(
     least, most = _counts(server)
     flavor = flavor_as(flavor_snapshots.get(actor, str(server["flavorRef"]).rstrip("/").rpartition("/")[2]))
     image = _image(actor, server)
-    _check_fit(actor, flavor, image)
+    check_fit(actor, flavor, image)
     wishes.read(flavor.vcpus, flavor.ram_mb, flavor.disk_gb, flavor.extra_specs, image.properties if image else None)
     zone, host, node = _place(actor, server)
     hints = hints_of(body)
-    key = _key(actor, server.get("key_name"))
+    key = key_named(actor, server.get("key_name"))
     return CreateRequest(
         name=server["name"].strip(),
         flavor=flavor,
@@ -79,7 +79,7 @@ def to_request(
         tags=tuple(dict.fromkeys(server.get("tags", ()))),
         key_name=key.name if key else None,
         public_key=key.public_key if key else "",
-        user_data=_user_data(server.get("user_data")),
+        user_data=checked_user_data(server.get("user_data")),
         config_drive=truth(server.get("config_drive", False)) or _needs_config_drive(image),
         disk_config=server.get("OS-DCF:diskConfig", "MANUAL"),
         access_ip_v4=server.get("accessIPv4", ""),
@@ -132,7 +132,7 @@ def _image(actor: Actor, server: Mapping[str, Any]) -> Image | None:
     return image
 
 
-def _check_fit(actor: Actor, flavor: FlavorSnapshot, image: Image | None) -> None:
+def check_fit(actor: Actor, flavor: FlavorSnapshot, image: Image | None) -> None:
     """The image fits into the flavor. A flavor without a disk takes any image, for those who may."""
     if image is None:
         return
@@ -222,7 +222,7 @@ def _metadata(project_id: str, metadata: Mapping[str, str]) -> dict[str, str]:
     return dict(metadata)
 
 
-def _key(actor: Actor, name: str | None) -> KeyPair | None:
+def key_named(actor: Actor, name: str | None) -> KeyPair | None:
     if name is None:
         return None
     key = KeyPair.objects.filter(user_id=actor.user_id, name=name).only("name", "public_key").first()
@@ -231,7 +231,7 @@ def _key(actor: Actor, name: str | None) -> KeyPair | None:
     return key
 
 
-def _user_data(text: str | None) -> str | None:
+def checked_user_data(text: str | None) -> str | None:
     if not text:
         return None
     try:

@@ -23,8 +23,8 @@ OPEN = {
 # texts without a bound of their own, and what bounds them
 BOUNDED_ELSEWHERE = {
     ".method.name": "no import method is offered",
-    ".server.personality[].path": "files are refused",
-    ".server.personality[].contents": "files are refused",
+    ".personality[].path": "files are refused",
+    ".personality[].contents": "files are refused",
     ".server.networks[].fixed_ip": "an address",
     "scheduler_hints.build_near_host_ip": "an address",
     "scheduler_hints.different_cell[]": "all hints together may take 8192 characters",

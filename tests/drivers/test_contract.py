@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import os
+import re
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from hosts.drivers import registry
-from hosts.drivers.base import Driver, Pausable, Rebooting, Rescuing, Snapshotting, Suspending
+from hosts.drivers.base import Driver, Pausable, Rebooting, Rebuilding, Rescuing, Snapshotting, Suspending
 from hosts.drivers.errors import Fatal, GuestNotFound
+from hosts.drivers.fake.driver import FakeDriver
 from hosts.drivers.specs import DiskSpec, GuestRef, GuestSpec, NicSpec, PowerState, RescueSpec, Step
 from hosts.drivers.steps import run, run_all, undo
 from integrations.images.inspect import Head, Rules, judge
@@ -227,9 +230,12 @@ def again(spec: GuestSpec) -> GuestSpec:
     return dataclasses.replace(spec, operation_id=str(uuid.uuid4()))
 
 
+REMAINS = re.compile("rescue|definition|before")
+
+
 def remains(folder: Path) -> list[str]:
     """What a rescue leaves while it lasts, or what is only there while a verb changes a guest."""
-    return sorted(path.name for path in folder.rglob("*") if "rescue" in path.name or "definition" in path.name)
+    return sorted(path.name for path in folder.rglob("*") if REMAINS.search(path.name))
 
 
 def test_a_guest_is_rescued_and_back_each_step_done_twice(
@@ -325,6 +331,84 @@ def test_a_guest_that_is_destroyed_while_it_is_rescued_leaves_nothing(
 
     assert driver.leftovers(frozenset()) == []
     assert list(tmp_path.rglob(f"*{spec.id}*")) == []
+
+
+REBUILD = [
+    "fetch_images", "keep_definition", "shut_down", "stop", "keep_disks", "make_disks", "config_drive", "plug_ports",
+    "define", "start", "forget_disks",
+]  # fmt: skip
+EPHEMERAL = DiskSpec("ephemeral", 1, "vdb", 1)
+
+
+def rebuilt(spec: GuestSpec, images: ImagesInMemory) -> GuestSpec:
+    disks = (build.root(images.add(b"\3" * 2**20)), *spec.disks[1:])
+    return dataclasses.replace(again(spec), disks=disks)
+
+
+def disks_of(driver: Driver, spec: GuestSpec, folder: Path) -> object:
+    """What distinguishes the disks that are there from others: files, or what a simulated guest has written down."""
+    if isinstance(driver, FakeDriver):
+        guest = driver.known(spec.id)
+        return guest.disks, guest.image, guest.kept
+    return sorted((path.name, path.stat().st_ino) for path in folder.rglob("*") if path.name.startswith("disk-"))
+
+
+@pytest.mark.parametrize("done", range(len(REBUILD)))
+@pytest.mark.parametrize("was_on", [True, False])
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_rebuild_that_fails_anywhere_leaves_the_guest_as_it_was(
+    driver: Driver, spec: GuestSpec, images: ImagesInMemory, tmp_path: Path, done: int, was_on: bool, keeps: bool
+) -> None:
+    assert isinstance(driver, Rebuilding)
+    spec = dataclasses.replace(spec, disks=(*spec.disks, EPHEMERAL))
+    run_all(driver.spawn(spec))
+    if not was_on:
+        run_all(driver.power_off(ref(spec)))
+    before = driver.state(spec.id), disks_of(driver, spec, tmp_path)
+
+    wanted = rebuilt(spec, images)
+    steps = driver.rebuild(wanted, was_on=was_on, starts=True, keeps_ephemeral=keeps, timeout_s=0)
+    assert [step.name for step in steps] == REBUILD
+    build.undone(steps[:done])
+
+    assert (driver.state(spec.id), disks_of(driver, spec, tmp_path)) == before
+    assert remains(tmp_path) == []
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+@pytest.mark.parametrize("starts", [True, False])
+def test_a_rebuilt_guest_has_new_disks_and_may_keep_its_ephemeral_ones(
+    driver: Driver, spec: GuestSpec, images: ImagesInMemory, tmp_path: Path, keeps: bool, starts: bool
+) -> None:
+    assert isinstance(driver, Rebuilding)
+    spec = dataclasses.replace(spec, disks=(*spec.disks, EPHEMERAL))
+    run_all(driver.spawn(spec))
+    marks = list(tmp_path.rglob("disk-vd?"))
+    for path in marks:
+        os.truncate(path, 512)  # what stays keeps this odd size
+
+    twice(driver.rebuild(rebuilt(spec, images), was_on=True, starts=starts, keeps_ephemeral=keeps, timeout_s=0))
+
+    assert driver.state(spec.id).power == (PowerState.RUNNING if starts else PowerState.SHUTDOWN)
+    odd = {path.name for path in marks if path.stat().st_size == 512}
+    assert odd == ({"disk-vdb"} if keeps and marks else set())
+    assert remains(tmp_path) == []
+    if isinstance(driver, FakeDriver):
+        assert driver.known(spec.id).image == rebuilt(spec, images).disks[0].image.id  # type: ignore[union-attr]
+
+
+def test_half_a_rebuild_is_finished_by_the_next_attempt(
+    driver: Driver, spec: GuestSpec, images: ImagesInMemory, tmp_path: Path
+) -> None:
+    assert isinstance(driver, Rebuilding)
+    run_all(driver.spawn(spec))
+    wanted = rebuilt(spec, images)
+    for done in range(len(REBUILD)):
+        run_all(list(driver.rebuild(wanted, was_on=True, starts=True, keeps_ephemeral=False, timeout_s=0))[:done])
+    run_all(driver.rebuild(wanted, was_on=True, starts=True, keeps_ephemeral=False, timeout_s=0))
+
+    assert driver.state(spec.id).power == PowerState.RUNNING
+    assert remains(tmp_path) == []
 
 
 def test_an_image_of_a_guest_that_is_off(

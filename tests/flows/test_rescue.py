@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from computecloud.core.errors import Conflict
-from computecloud.core.failpoints import InjectedFailure
-from hosts.drivers import steps
-from hosts.drivers.specs import Step
 from instances.actions.delete import Delete
 from instances.actions.power import Start, Stop
 from instances.actions.rescue import Rescue, Unrescue
@@ -18,6 +13,7 @@ from operations import sealed
 from operations.models import Operation
 from tests.flows.conftest import Member
 from tests.support.stage import Stage
+from tests.support.verbs import fail_at, fresh, guest
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -27,27 +23,6 @@ def server(stage: Stage, member: Member) -> Instance:
     [made] = member.creates()
     stage.settle()
     return fresh(made)
-
-
-def fresh(server: Instance) -> Instance:
-    return Instance.objects.select_related("host").get(id=server.id)
-
-
-def guest(stage: Stage, server: Instance) -> Any:
-    return stage.drivers[server.host_id or ""].guests.find(server.id)  # type: ignore[attr-defined]
-
-
-def fail_at(monkeypatch: pytest.MonkeyPatch, name: str, times: int = 1) -> None:
-    """The step of that name fails so often, after its work."""
-    left, real = [times], steps.run
-
-    def run(step: Step, *args: Any) -> None:
-        real(step, *args)
-        if step.name == name and left[0]:
-            left[0] -= 1
-            raise InjectedFailure(name)
-
-    monkeypatch.setattr(steps, "run", run)
 
 
 def test_a_server_is_rescued_and_back(stage: Stage, member: Member, server: Instance) -> None:

@@ -15,7 +15,7 @@ from hosts.drivers.libvirt.driver import LibvirtDriver
 from hosts.drivers.specs import DiskSpec, GuestSpec, PowerState, RescueSpec
 from hosts.drivers.steps import run_all
 from tests.drivers import boot_sector, build
-from tests.drivers.build import ImagesInMemory
+from tests.drivers.build import ImagesInMemory, ref
 from tests.real.libvirt_host import again, driver, eventually, images, machine, virsh
 
 __all__ = ["driver", "images", "machine"]  # fixtures
@@ -95,3 +95,48 @@ def test_a_rescue_that_fails_brings_the_guest_back(
 
     assert driver.state(spec.id).power == PowerState.RUNNING
     assert eventually(lambda: boots(driver, spec)[-1:] == [["B of mine"]]), boots(driver, spec)
+
+
+def files_of(driver: LibvirtDriver, spec: GuestSpec) -> list[str]:
+    return sorted(path.name for path in driver.host.disks.folder(spec.id).iterdir())
+
+
+def rebuilt(spec: GuestSpec, images: ImagesInMemory, *disks: DiskSpec) -> GuestSpec:
+    image = images.add(boot_sector.counting("new"))
+    return dataclasses.replace(again(spec), disks=(build.root(image), *disks))
+
+
+def test_a_rebuilt_guest_boots_from_the_new_image_and_what_is_to_stay_stays(
+    driver: LibvirtDriver, spec: GuestSpec, images: ImagesInMemory
+) -> None:
+    ephemeral = DiskSpec("ephemeral", 1, "vdb", 1)
+    spec = dataclasses.replace(spec, disks=(*spec.disks, ephemeral))
+    run_all(driver.spawn(spec))
+    assert booted(driver, spec, 1, "A of mine"), boots(driver, spec)
+    run_all(driver.power_off(ref(spec)))
+    with driver.host.disks.path(spec.id, "vdb").open("r+b") as disk:
+        disk.seek(512)
+        disk.write(b"B of old times\r\n\0")
+
+    wanted = rebuilt(spec, images, ephemeral)
+    for _ in range(2):  # delivered twice, it boots once
+        run_all(driver.rebuild(wanted, was_on=False, starts=True, keeps_ephemeral=True, timeout_s=20))
+        assert booted(driver, spec, 2, "A of new", "B of old times"), boots(driver, spec)
+
+    run_all(driver.rebuild(again(wanted), was_on=True, starts=True, keeps_ephemeral=False, timeout_s=20))
+    assert eventually(lambda: boots(driver, spec)[2:3] == [["A of new"]]), boots(driver, spec)
+    assert files_of(driver, spec) == ["console.log", "disk-config", "disk-vda", "disk-vdb", "disks.json"]
+    assert driver.host.disks.bases() == {wanted.disks[0].image.sha512}  # type: ignore[union-attr]
+
+
+def test_a_rebuild_that_fails_brings_the_old_disk_back_with_what_was_written_on_it(
+    driver: LibvirtDriver, spec: GuestSpec, images: ImagesInMemory
+) -> None:
+    run_all(driver.spawn(spec))
+    assert booted(driver, spec, 1, "A of mine")
+
+    steps = driver.rebuild(rebuilt(spec, images), was_on=True, starts=True, keeps_ephemeral=False, timeout_s=20)
+    build.undone(list(steps)[:-1])
+
+    assert eventually(lambda: boots(driver, spec)[-1:] == [["B of mine"]]), boots(driver, spec)
+    assert files_of(driver, spec) == ["console.log", "disk-config", "disk-vda", "disks.json"]

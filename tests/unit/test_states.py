@@ -47,6 +47,8 @@ def test_every_vm_state_has_a_status() -> None:
         (VmState.ACTIVE, "suspend", "host", "ACTIVE", "suspending"),
         (VmState.SUSPENDED, "resume", "host", "SUSPENDED", "resuming"),
         (VmState.STOPPED, "rescue", "host", "SHUTOFF", "rescuing"),
+        (VmState.STOPPED, "rebuild", "host", "REBUILD", "rebuilding"),
+        (VmState.ERROR, "rebuild", "host", "REBUILD", "rebuilding"),
         (VmState.RESCUED, "unrescue", "host", "RESCUE", "unrescuing"),
         (VmState.SUSPENDED, "reboot", "hard", "HARD_REBOOT", "rebooting_hard"),
     ],

@@ -52,6 +52,22 @@ class Changes:
             step("remove_rescue_disk", own, partial(self._forget_rescue, own), tidies=True),
         ]
 
+    def rebuild(self, spec: GuestSpec, *, was_on: bool, starts: bool, keeps_ephemeral: bool) -> Sequence[Step]:
+        driver, step = self._driver, self._step
+        stays = frozenset(disk.target for disk in spec.disks if disk.role == "ephemeral" and keeps_ephemeral)
+        return [
+            step("fetch_images", spec, partial(driver.fetch_images, spec)),
+            self.keep(spec),
+            *self.off(spec, was_on=was_on),
+            step("keep_disks", spec, partial(self._keep_disks, spec, stays), partial(self._put_disks_back, spec)),
+            step("make_disks", spec, partial(driver.make_disks, spec)),
+            step("config_drive", spec, partial(driver.write_config_drive, spec)),
+            step("plug_ports", spec, partial(driver.plug_ports, spec)),
+            self.define(spec),
+            *([self.start(spec)] if starts else []),
+            step("forget_disks", spec, partial(self.forget, spec), tidies=True),
+        ]
+
     # --- steps that several verbs have
 
     def keep(self, spec: GuestSpec) -> Step:
@@ -96,6 +112,22 @@ class Changes:
         if guest is not None and before:
             for name, value in before.items():
                 setattr(guest, name, value)
+            self._guests.save(guest)
+
+    def _keep_disks(self, spec: GuestSpec, stays: frozenset[str]) -> None:
+        guest = self._guests.find(spec.id) or Guest(spec.id)
+        kept = guest.kept.setdefault(spec.operation_id, {})
+        if "disks" not in kept:
+            kept["disks"], kept["image"] = dict(guest.disks), guest.image
+            guest.disks = {target: size for target, size in guest.disks.items() if target in stays}
+            guest.image = ""
+            self._guests.save(guest)
+
+    def _put_disks_back(self, spec: GuestSpec) -> None:
+        guest = self._guests.find(spec.id)
+        kept = guest.kept.get(spec.operation_id, {}) if guest is not None else {}
+        if guest is not None and "disks" in kept:
+            guest.disks, guest.image = kept.pop("disks"), kept.pop("image")
             self._guests.save(guest)
 
     def _look(self, spec: GuestSpec) -> None:

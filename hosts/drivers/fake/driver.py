@@ -20,6 +20,7 @@ from hosts.drivers.base import (
     ImageSource,
     Pausable,
     Rebooting,
+    Rebuilding,
     Rescuing,
     Snapshotting,
     Suspending,
@@ -43,7 +44,7 @@ from hosts.drivers.specs import (
 )
 
 
-class FakeDriver(Driver, Rebooting, Pausable, Suspending, Rescuing, Snapshotting, ConsoleLogged):
+class FakeDriver(Driver, Rebooting, Pausable, Suspending, Rescuing, Rebuilding, Snapshotting, ConsoleLogged):
     """One simulated host; a process may hold many, each with a state folder of its own."""
 
     name = "fake"
@@ -126,11 +127,11 @@ class FakeDriver(Driver, Rebooting, Pausable, Suspending, Rescuing, Snapshotting
         ref = GuestRef(spec.id, spec.epoch, spec.operation_id)
         return [
             self.step("fetch_images", spec.id, partial(self.fetch_images, spec)),
-            self.step("make_disks", spec.id, partial(self._make_disks, spec), partial(self._remove_disks, ref)),
+            self.step("make_disks", spec.id, partial(self.make_disks, spec), partial(self._remove_disks, ref)),
             self.step(
                 "config_drive",
                 spec.id,
-                partial(self._write_config_drive, spec),
+                partial(self.write_config_drive, spec),
                 partial(self._remove_disks, ref),
             ),
             self.step("plug_ports", spec.id, partial(self.plug_ports, spec), partial(self._unplug_ports, ref)),
@@ -200,6 +201,11 @@ class FakeDriver(Driver, Rebooting, Pausable, Suspending, Rescuing, Snapshotting
     def unrescue(self, spec: GuestSpec, *, timeout_s: int = 60) -> Sequence[Step]:
         return self._changes.unrescue(spec)
 
+    def rebuild(
+        self, spec: GuestSpec, *, was_on: bool, starts: bool, keeps_ephemeral: bool, timeout_s: int = 60
+    ) -> Sequence[Step]:
+        return self._changes.rebuild(spec, was_on=was_on, starts=starts, keeps_ephemeral=keeps_ephemeral)
+
     def snapshot(self, ref: GuestRef, image_id: str) -> Sequence[Step]:
         return self._snapshots.steps(ref, image_id)
 
@@ -236,12 +242,13 @@ class FakeDriver(Driver, Rebooting, Pausable, Suspending, Rescuing, Snapshotting
             if not target.exists():
                 self._images.fetch(image.id, image.sha512, target)
 
-    def _make_disks(self, spec: GuestSpec) -> None:
+    def make_disks(self, spec: GuestSpec) -> None:
         guest = self.guests.find(spec.id) or Guest(spec.id)
         wanted = {names.disk_target(disk.target): _size_mb(disk) for disk in spec.disks}
         self.make_files(spec.id, [*wanted])
         if guest.disks != wanted:
             guest.disks = wanted
+            guest.image = guest.image or next((disk.image.id for disk in spec.disks if disk.image), "")
             self.guests.save(guest)
 
     def make_files(self, guest_id: str, targets: Sequence[str]) -> None:
@@ -264,7 +271,7 @@ class FakeDriver(Driver, Rebooting, Pausable, Suspending, Rescuing, Snapshotting
         if guest is None:
             self.guests.forget(ref.id)  # a worker may have died between making the file and writing it
         elif guest.disks or guest.config_drive:
-            guest.disks, guest.config_drive = {}, []
+            guest.disks, guest.config_drive, guest.image = {}, [], ""
             self.guests.save(guest)
 
     def check_disks(self, spec: GuestSpec) -> None:
@@ -275,7 +282,7 @@ class FakeDriver(Driver, Rebooting, Pausable, Suspending, Rescuing, Snapshotting
         if lost:
             raise Fatal(f"disk lost: {', '.join(sorted(lost))} of {spec.id}")
 
-    def _write_config_drive(self, spec: GuestSpec) -> None:
+    def write_config_drive(self, spec: GuestSpec) -> None:
         wanted = sorted(spec.config_drive.files) if spec.config_drive else []
         guest = self.guests.find(spec.id) or Guest(spec.id)
         if guest.config_drive != wanted:

@@ -28,6 +28,7 @@ class Guest(msgspec.Struct, omit_defaults=True):
     vcpus: int = 0
     ram_mb: int = 0
     disks: dict[str, int] = {}  # target -> MB
+    image: str = ""  # of its root disk
     config_drive: list[str] = []  # paths in it
     ports: dict[str, str] = {}  # port id -> mac
     addresses: list[str] = []

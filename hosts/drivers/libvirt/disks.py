@@ -18,7 +18,7 @@ import msgspec
 from computecloud.core.command import CommandFailed, run
 from hosts.drivers import names
 from hosts.drivers.errors import Fatal
-from hosts.drivers.libvirt import files, qemu_img
+from hosts.drivers.libvirt import files, kept_disks, qemu_img
 from hosts.drivers.libvirt.image_cache import ImageCache, virtual_bytes
 from hosts.drivers.quarantine import Quarantine
 from hosts.drivers.specs import DiskSpec, GuestSpec, ImageSpec
@@ -78,6 +78,7 @@ class Disks:
     def bases(self) -> frozenset[str]:
         """Checksums of all images that any guest's disk stands on, in quarantine too."""
         folders = [self.folder(guest_id) for guest_id in self.guests()]
+        folders += [place for folder in folders for place in folder.glob("before-*")]
         if self._quarantine is not None:
             folders += [folder for place in self._quarantine.held() for folder in place.iterdir()]
         records = (record for folder in folders for record in _records(folder).values())
@@ -135,6 +136,30 @@ class Disks:
         self.path(guest_id, "rescue").unlink(missing_ok=True)
         if records.pop("rescue", None) is not None:
             files.write(self.folder(guest_id) / "disks.json", msgspec.json.encode(records), "rescue")
+
+    def keep(self, guest_id: str, mark: str, stays: frozenset[str]) -> None:
+        """No disk is there but those that stay; the others are kept under the mark, and have no record."""
+        records, folder = self.records(guest_id), self.folder(guest_id)
+        going = [target for target in records if target not in stays]
+        if kept_disks.keep(folder, mark, [self.path(guest_id, target).name for target in going]):
+            left = {target: record for target, record in records.items() if target in stays}
+            files.write(folder / "disks.json", msgspec.json.encode(left), mark)
+            kept_disks.close(folder, mark)
+
+    def put_back(self, guest_id: str, mark: str) -> None:
+        """The disks are those that were kept under the mark."""
+        folder, place = self.folder(guest_id), kept_disks.place(self.folder(guest_id), mark)
+        before = _records(place)
+        replaced = [
+            self.path(guest_id, target).name
+            for target in self.records(guest_id)
+            if target not in before or before[target].device == "cdrom" or (place / f"disk-{target}").exists()
+        ]
+        kept_disks.put_back(folder, mark, replaced)
+
+    def forget(self, guest_id: str, mark: str) -> None:
+        """What was kept under the mark is gone."""
+        kept_disks.forget(self.folder(guest_id), mark)
 
     def sources(self, spec: GuestSpec, cache: ImageCache) -> Sequence[DiskSource]:
         """The disks of ``spec`` as its bus has them. Raises Fatal when one was never made."""

@@ -15,12 +15,13 @@ from hosts.drivers.base import (
     Networked,
     Pausable,
     Rebooting,
+    Rebuilding,
     Rescuing,
     Snapshotting,
     Suspending,
 )
 from hosts.drivers.errors import DriverError
-from hosts.drivers.libvirt import console_log, destroy, files, inventory, power, rescue, snapshot, spawn
+from hosts.drivers.libvirt import console_log, destroy, files, inventory, power, rebuild, rescue, snapshot, spawn
 from hosts.drivers.libvirt.host import LibvirtHost, assemble
 from hosts.drivers.libvirt.inventory import Machine
 from hosts.drivers.libvirt.options import Options, parse
@@ -31,7 +32,9 @@ from hosts.plumbing import Plumbing
 log = structlog.get_logger(__name__)
 
 
-class LibvirtDriver(Driver, Rebooting, Pausable, Suspending, Rescuing, Snapshotting, ConsoleLogged, Networked):
+class LibvirtDriver(
+    Driver, Rebooting, Pausable, Suspending, Rescuing, Rebuilding, Snapshotting, ConsoleLogged, Networked
+):
     """One host under one libvirtd."""
 
     name = "libvirt"
@@ -102,6 +105,13 @@ class LibvirtDriver(Driver, Rebooting, Pausable, Suspending, Rescuing, Snapshott
 
     def unrescue(self, spec: GuestSpec, *, timeout_s: int = 60) -> Sequence[Step]:
         return rescue.back_steps(self.host, spec, timeout_s=timeout_s)
+
+    def rebuild(
+        self, spec: GuestSpec, *, was_on: bool, starts: bool, keeps_ephemeral: bool, timeout_s: int = 60
+    ) -> Sequence[Step]:
+        return rebuild.steps(
+            self.host, spec, was_on=was_on, starts=starts, keeps_ephemeral=keeps_ephemeral, timeout_s=timeout_s
+        )
 
     def snapshot(self, ref: GuestRef, image_id: str) -> Sequence[Step]:
         return snapshot.steps(self.host, ref, image_id)

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from computecloud.http.microversions import VersionedSchema
-from instances.api.schemas.types import METADATA, NAME, UUID, Schema
+from instances.api.schemas.servers import (
+    DESCRIPTION,
+    DISK_CONFIG,
+    HOSTNAME,
+    IPV4,
+    IPV6,
+    PERSONALITY,
+    TRUSTED,
+    USER_DATA,
+)
+from instances.api.schemas.types import BOOLEAN, HOST_NAME, METADATA, NAME, UUID, Schema
 
 PASSWORD: Schema = {"type": "string", "maxLength": 255}
 NULL_OR_ANYTHING: Schema = {}
@@ -36,6 +48,40 @@ REBOOT = VersionedSchema(
 )
 _RESCUE: Schema = {"adminPass": PASSWORD, "rescue_image_ref": UUID}
 RESCUE = VersionedSchema(body_of("rescue", {**_object(_RESCUE), "type": ["object", "null"]}))
+
+
+def _allow(**fields: Schema) -> Callable[[Schema], None]:
+    """An amendment that adds fields of the rebuild."""
+    return lambda schema: schema["properties"]["rebuild"]["properties"].update(fields)
+
+
+def _user_data_instead_of_files(schema: Schema) -> None:
+    fields = schema["properties"]["rebuild"]["properties"]
+    del fields["personality"]
+    fields["user_data"] = {**USER_DATA, "type": ["string", "null"]}
+
+
+_REBUILD: Schema = {
+    "imageRef": UUID,
+    "name": NAME,
+    "adminPass": PASSWORD,
+    "metadata": METADATA,
+    "preserve_ephemeral": BOOLEAN,
+    "OS-DCF:diskConfig": DISK_CONFIG,
+    "accessIPv4": IPV4,
+    "accessIPv6": IPV6,
+    "personality": PERSONALITY,
+}
+REBUILD = (
+    VersionedSchema(body_of("rebuild", _object(_REBUILD, ("imageRef",))))
+    .amend("2.19", _allow(description=DESCRIPTION))
+    .amend("2.54", _allow(key_name={**NAME, "type": ["string", "null"]}))
+    .amend("2.57", _user_data_instead_of_files)
+    .amend("2.63", _allow(trusted_image_certificates=TRUSTED))
+    .amend("2.90", _allow(hostname=HOSTNAME))
+    .amend("2.94", _allow(hostname=HOST_NAME))
+)
+
 CREATE_IMAGE = VersionedSchema(body_of("createImage", _object({"name": NAME, "metadata": METADATA}, ("name",))))
 CONSOLE_OUTPUT = VersionedSchema(
     body_of(

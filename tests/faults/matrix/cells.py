@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,6 +82,7 @@ def variants() -> list[Variant]:
 OF_ONE_WORKER = ("kill9", "drain", "frozen", "takeover", "raise")
 OF_ALL = ("cut", "flush", "conductor")
 OF_THE_CENTRE = ("kill9", "raise")
+OF_A_BEGINNING = ("kill9", "drain", "raise")
 WORDS = {
     "kill9": "kill -9 of the process that is there",
     "drain": "SIGTERM to the worker",
@@ -118,6 +119,18 @@ def cells_of_situations(points: Iterable[str]) -> list[Cell]:
         variant = Variant(verb, {}, () if verb == CREATE else way_to(ACTIONS[verb].allowed_from))
         found += [Cell(variant, point, fault) for fault in OF_THE_CENTRE if name]
     return found
+
+
+def faults_along(points: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Every point of a walk with its faults.
+
+    A step begins where the one before it ended, and nothing lies between: what takes long is tried at the end of one,
+    and not at the beginning of the next again.
+    """
+    for before, point in zip(("", *points), points, strict=False):
+        is_same_place = before.startswith("server.") and before.endswith(".after") and point.endswith(".before")
+        for fault in OF_A_BEGINNING if is_same_place else faults_at(point):
+            yield point, fault
 
 
 def faults_at(point: str) -> Sequence[str]:

@@ -30,7 +30,7 @@ CIDR = "10.77.0.0/22"
 OPTIONS = {"vcpus": 16, "ram_mb": 8192, "disk_gb": 200, "virt_type": "qemu"}
 POWER = {"running": PowerState.RUNNING, "paused": PowerState.PAUSED, "shut off": PowerState.SHUTDOWN}
 STARTED = "starting up libvirt version"  # what libvirt writes into a guest's log when it starts QEMU
-PASSING = (".part", "snapshot-", "definition-")  # in names of files that are there only while something is made
+PASSING = (".part", "snapshot-", "definition-", "before-")  # in names of files that do not stay
 
 
 @dataclass

@@ -19,7 +19,7 @@ from instances.audit import findings
 from tasks import control
 from tasks.agent import runtime
 from tasks.conductor import views
-from tests.faults.matrix.cells import OF_ALL, Cell, Variant, cells_of_situations, faults_at, variants
+from tests.faults.matrix.cells import OF_ALL, Cell, Variant, cells_of_situations, faults_along, variants
 from tests.faults.matrix.rig import Rig, Slot, wait_for
 from tests.faults.matrix.story import Outcome, Story, Wave, walk
 
@@ -68,7 +68,7 @@ class Matrix:
             points, boots = walk(self.rig, slot, variant)
             with lock:
                 self.boots[variant.name] = boots
-                found.extend(Cell(variant, point, fault) for point in points for fault in faults_at(point))
+                found.extend(Cell(variant, point, fault) for point, fault in faults_along(points))
 
         share(self.rig.slots, variants(), look)
         found += cells_of_situations(sorted(DECLARED))

@@ -71,13 +71,16 @@ def supersede(subject_kind: str, subject_id: str) -> int:
 
 
 def move(operation: Operation, *, queue: str, **columns: Any) -> bool:
-    """Hand a pending or own operation on to another queue. Guarded by state, queue and attempt; rings on commit."""
+    """Hand a pending or own operation on to another queue. Guarded by state, queue and attempt; rings on commit.
+
+    Attempts go on counting, as steps are told apart by them; those that were made elsewhere are no crashes here.
+    """
     guards = {"id": operation.id, "state": OPEN, "queue": operation.queue, "attempt": operation.attempt}
     pending = {"state": State.PENDING, "queue": queue, "cursor": 0, "runner": "", "lease_until": None}
-    pending |= {"attempt": 0, "handovers": 0}
+    pending |= {"handovers": operation.attempt}
     if not sql.change(Operation, guards, {**pending, "updated_at": Now(), **columns}):
         return False
-    operation.state, operation.queue, operation.attempt, operation.handovers = State.PENDING, queue, 0, 0
+    operation.state, operation.queue, operation.handovers = State.PENDING, queue, operation.attempt
     for name, value in columns.items():
         setattr(operation, name, value)
     bell.ring_on_commit(operation)

@@ -23,6 +23,7 @@ from operations.models import Operation
 from operations.models.operation import later
 from tests.flows.conftest import Member
 from tests.support.stage import Stage
+from tests.support.verbs import fail_at
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -224,6 +225,20 @@ def test_a_host_that_fails_gives_way_to_the_next(stage: Stage, member: Member, m
     server.refresh_from_db()
     assert server.status == "ACTIVE"
     assert server.host_id != first
+    stage.assert_balanced()
+
+
+def test_the_steps_of_every_host_that_tried_are_told(
+    stage: Stage, member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [server] = member.creates()
+    fail_at(monkeypatch, "define")
+    stage.settle()
+    server.refresh_from_db()
+    assert server.status == "ACTIVE"
+    steps = Operation.objects.get().steps.values_list("attempt", "name", "state")
+    assert (1, "define", "failed") in steps
+    assert (2, "define", "done") in steps
     stage.assert_balanced()
 
 

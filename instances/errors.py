@@ -21,6 +21,17 @@ class NotRescuable(Invalid):
     message = "Instance {instance_id} cannot be rescued: {reason}"
 
 
+class UnshelveNeedsOffloaded(Conflict):
+    message = (
+        "Specifying an availability zone or a host when unshelving server \"{instance_id}\" with status \"{state}\" is "
+        "not supported. The server status must be SHELVED_OFFLOADED."
+    )
+
+
+class UnshelveHostNotInZone(Conflict):
+    message = "Host \"{host}\" is not in the availability zone \"{zone}\"."
+
+
 class FlavorNotFound(NotFound):
     message = "Flavor {flavor_id} could not be found."
 

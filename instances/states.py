@@ -49,6 +49,9 @@ class TaskState(StrEnum):
     REBUILD_SPAWNING = "rebuild_spawning"
     RESCUING = "rescuing"
     UNRESCUING = "unrescuing"
+    SHELVING = "shelving"
+    SHELVING_OFFLOADING = "shelving_offloading"
+    UNSHELVING = "unshelving"
     RESIZE_PREP = "resize_prep"
     RESIZE_MIGRATING = "resize_migrating"
     RESIZE_MIGRATED = "resize_migrated"
@@ -123,6 +126,9 @@ WHILE: dict[str, dict[str, TaskState]] = {
     "rescue": {"": T.RESCUING},
     "unrescue": {"": T.UNRESCUING},
     "rebuild": {"": T.REBUILDING},
+    "shelve": {"": T.SHELVING},
+    "shelveOffload": {"": T.SHELVING_OFFLOADING},
+    "unshelve": {"": T.UNSHELVING},
     "heal": {},
 }
 """verb → phase → task state while it runs; the phase ``""`` serves phases that are not named."""
@@ -140,6 +146,9 @@ ENDS: dict[str, VmState] = {
     "rescue": V.RESCUED,
     "unrescue": V.ACTIVE,
     "rebuild": V.ACTIVE,
+    "shelve": V.SHELVED,
+    "shelveOffload": V.SHELVED_OFFLOADED,
+    "unshelve": V.ACTIVE,
 }
 """verb → what is settled when it succeeded; a verb that is not here leaves the server where it was."""
 

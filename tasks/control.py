@@ -15,8 +15,8 @@ from computecloud.conf import conf
 from computecloud.core.failpoints import Point
 from hosts import brokers, enrolment
 from instances.actions.base import Report
-from instances.actions.create import Create
 from instances.actions.registry import ACTIONS
+from instances.actions.shelve import ShelveOffload
 from instances.models import Instance
 from integrations.images import facade as images
 from operations import bell
@@ -49,6 +49,12 @@ def create(operation_id: str, attempt: int) -> None:
         raise
 
 
+@shared_task(name="control.unshelve")
+def unshelve(operation_id: str, attempt: int) -> None:
+    """Place a server that was offloaded, as a new one."""
+    create(operation_id, attempt)
+
+
 @shared_task(name="control.relay")
 def relay() -> int:
     """Ring again for operations nobody took. The row waits; the message was only a doorbell."""
@@ -73,6 +79,8 @@ def sweep() -> None:
     if not conf().restoring:
         return_expired_leases()
         end_hopeless()
+        if conf().shelved_offload_s >= 0:
+            ShelveOffload.follow_all(conf().shelved_offload_s)
     news.deliver()
     images.sweep()
 
@@ -110,8 +118,8 @@ def end(operation: Operation) -> None:
         if instance is None:
             return
         report = Report("failed", fault=fault)
-        if operation.verb == Create.verb:  # not to be tried on the next host: it may kill that one's worker too
-            Create.refuse(operation, instance, fault)
+        if operation.verb in placing.PLACED:  # not to be tried on the next host: it may kill that one's worker too
+            placing.PLACED[operation.verb].refuse(operation, instance, fault)
         else:
             ACTIONS[operation.verb].fail(operation, instance, report)
     log.warning("operation ended by the sweeper", operation=operation.id, verb=operation.verb, crashed=crashed)

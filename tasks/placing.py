@@ -17,6 +17,7 @@ from computecloud.conf import conf
 from computecloud.core.errors import CloudError
 from hosts.models import Host
 from instances.actions.create import Create
+from instances.actions.shelve import Unshelve
 from instances.models import Instance
 from instances.placement import to_request
 from operations import sql
@@ -27,6 +28,7 @@ from scheduling import records, service
 from scheduling.claims import Chosen
 from scheduling.service import Job
 
+PLACED: dict[str, type[Create | Unshelve]] = {Create.verb: Create, Unshelve.verb: Unshelve}
 MOST_AT_ONCE = 32
 RETURN_S = 60.0  # a host that leaves for a restart is waited for so long
 LOOK_AGAIN_S = 1.0
@@ -37,8 +39,9 @@ HELD = sql.seconds(-2.0)
 TAKE_ALONG = """UPDATE operations_operation SET rung_at = {now}
                 WHERE (rung_at IS NULL OR rung_at < {later}) AND state = 'pending' AND id IN (
                   SELECT id FROM operations_operation
-                  WHERE queue = 'control' AND state = 'pending' AND verb = 'create' AND updated_at <= {later}
-                    AND (rung_at IS NULL OR rung_at < {later}) AND (not_before IS NULL OR not_before <= {now})
+                  WHERE queue = 'control' AND state = 'pending' AND verb IN ('create', 'unshelve')
+                    AND updated_at <= {later} AND (rung_at IS NULL OR rung_at < {later})
+                    AND (not_before IS NULL OR not_before <= {now})
                   ORDER BY created_at LIMIT %s)
                 RETURNING id, attempt"""
 _passing = threading.Lock()
@@ -98,7 +101,7 @@ def _job(waiting: Waiting) -> Job:
 
 def _take_host(operation: Operation, instance: Instance, host: Chosen) -> bool:
     """On a copy: what is rolled back with the claim leaves the operation as it was read, to try again or to refuse."""
-    return Create.take_host(copy(operation), instance, host)
+    return PLACED[operation.verb].take_host(copy(operation), instance, host)
 
 
 def _placed(waiting: Waiting) -> object:
@@ -135,7 +138,7 @@ def _postponed(operations: Sequence[Operation]) -> bool:
 
 def refuse(operation: Operation, instance: Instance, fault: str, code: int = 500) -> None:
     with REFUSING():
-        Create.refuse(operation, instance, fault, code=code)
+        PLACED[operation.verb].refuse(operation, instance, fault, code=code)
 
 
 # --- members of one request

@@ -79,6 +79,7 @@ class Action:
     ignores_lock: ClassVar[bool] = False
     needs_host: ClassVar[bool] = True
     reshapes: ClassVar[bool] = False  # given up halfway, the guest is neither what it was nor what it should be
+    tried_from: ClassVar[tuple[VmState, ...]] = ()  # states from which it does different things: tests try each
     listed: ClassVar[bool] = True
     # The form of its arguments and steps. Who changes them so that hosts of the last release could not do them, or adds
     # a verb after it, gives it the next number above all others: such hosts leave the operation for one that reads it.

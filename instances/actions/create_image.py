@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from computecloud.core.actor import Actor
+from computecloud.core.actor import SYSTEM, Actor
+from computecloud.core.errors import Conflict, Forbidden, NotFound
 from hosts.drivers.base import Driver, Snapshotting
 from hosts.drivers.errors import Unsupported
 from hosts.drivers.specs import Step
@@ -13,6 +15,7 @@ from instances.actions.base import Action, Order, Report
 from instances.models import Instance
 from instances.states import VmState
 from integrations.images import facade as images
+from integrations.images.facade import Image
 from operations.models import Operation
 
 
@@ -34,20 +37,7 @@ class CreateImage(Action):
     @classmethod
     def accept(cls, actor: Actor, instance: Instance, request_id: str, args: dict[str, Any]) -> Operation:
         """The image and the operation that makes it are one transaction."""
-        image = images.create(
-            actor,
-            args["name"],
-            disk_format="qcow2",
-            min_disk_gb=instance.disk_gb,
-            properties={
-                **instance.image_properties,
-                "image_type": "snapshot",
-                "instance_uuid": instance.id,
-                "user_id": actor.user_id,
-                "base_image_ref": instance.image_id,
-                **args["metadata"],
-            },
-        )
+        image = begin_image(actor, instance, args["name"], args["metadata"])
         return super().accept(actor, instance, request_id, {"image_id": image.id})
 
     def perform(self, driver: Driver, order: Order) -> Sequence[Step]:
@@ -63,3 +53,27 @@ class CreateImage(Action):
     @classmethod
     def superseded(cls, operation: Operation) -> None:
         images.discard(operation.args["image_id"])
+
+
+def begin_image(actor: Actor, instance: Instance, name: str, metadata: Mapping[str, str]) -> Image:
+    """The queued image that a server's root disk will become. Raises OverQuota of images."""
+    return images.create(
+        actor,
+        name,
+        disk_format="qcow2",
+        min_disk_gb=instance.disk_gb,
+        properties={
+            **instance.image_properties,
+            "image_type": "snapshot",
+            "instance_uuid": instance.id,
+            "user_id": actor.user_id,
+            "base_image_ref": instance.image_id,
+            **metadata,
+        },
+    )
+
+
+def drop_image(image_id: str) -> None:
+    """Remove an image that the cloud made for itself, whatever has become of it; its owner may protect it."""
+    with suppress(NotFound, Forbidden, Conflict):
+        images.delete(SYSTEM, image_id)

@@ -14,6 +14,7 @@ from hosts.drivers.base import Driver
 from hosts.drivers.specs import Step
 from hosts.models.host import presence
 from instances.actions.base import Action, Order, Report
+from instances.actions.create_image import drop_image
 from instances.errors import InstanceIsLocked, InstanceNotFound
 from instances.models import Instance
 from instances.states import VmState
@@ -123,5 +124,7 @@ class Delete(Action):
             return False
         if instance.network_wishes or instance.network_info:
             networks.release(instance.id)
+        if instance.shelved_image_id:
+            drop_image(instance.shelved_image_id)
         QuotaGate.give_back(instance.project_id, instance.quota())
         return True

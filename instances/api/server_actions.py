@@ -24,11 +24,13 @@ from instances.actions.power import Start, Stop
 from instances.actions.reboot import Reboot
 from instances.actions.rebuild import Rebuild
 from instances.actions.rescue import Rescue, Unrescue
+from instances.actions.shelve import Shelve, ShelveOffload, Unshelve
 from instances.actions.suspend import Resume, Suspend
 from instances.api.asked import Asked, Entry
 from instances.api.schemas import server_actions as schemas
 from instances.api.server_rebuild import rebuild
 from instances.api.server_rescue import rescue
+from instances.api.server_shelve import unshelve
 from instances.errors import InstanceInvalidState
 
 
@@ -130,6 +132,9 @@ TABLE: dict[str, Entry] = {
     "rebuild": Entry(Rebuild.rule, schemas.REBUILD, rebuild),
     "rescue": Entry(Rescue.rule, schemas.RESCUE, rescue),
     "unrescue": _plain("unrescue", Unrescue),
+    "shelve": _plain("shelve", Shelve),
+    "shelveOffload": _plain("shelveOffload", ShelveOffload),
+    "unshelve": Entry(Unshelve.rule, schemas.UNSHELVE, unshelve),
     "createImage": Entry("os_compute_api:servers:create_image", schemas.CREATE_IMAGE, _create_image),
     "reboot": Entry("os_compute_api:servers:reboot", schemas.REBOOT, _reboot),
     "forceDelete": Entry("os_compute_api:os-deferred-delete:force", schemas.anything("forceDelete"), _force_delete),
@@ -167,10 +172,7 @@ LATER: dict[str, tuple[str, str | None, str]] = {
     "removeFloatingIp": ("2.1", "2.43", "Floating addresses"),
     "resize": ("2.1", None, "Resizing a server"),
     "revertResize": ("2.1", None, "Resizing a server"),
-    "shelve": ("2.1", None, "Shelving a server"),
-    "shelveOffload": ("2.1", None, "Shelving a server"),
     "trigger_crash_dump": ("2.17", None, "Crash dumps"),
-    "unshelve": ("2.1", None, "Shelving a server"),
 }
 """Nova's other actions: (first version, last version, what is not offered yet). Each moves up when it is built."""
 

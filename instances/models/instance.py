@@ -61,6 +61,7 @@ class Instance(models.Model):
 
     image_id = models.CharField(max_length=64, blank=True)
     image_properties = models.JSONField(default=dict, blank=True)
+    shelved_image_id = models.CharField(max_length=64, blank=True, default="")  # what it will be made of again
     key_name = models.CharField(max_length=255, null=True, blank=True)
     public_key = models.TextField(blank=True)
     user_data = models.TextField(null=True, blank=True)  # base64, as it came

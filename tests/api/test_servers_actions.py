@@ -16,7 +16,7 @@ from operations.models import Operation
 from operations.models.operation import State
 from tests.support.auth import PROJECT_A, PROJECT_B
 from tests.support.client import Cloud
-from tests.support.servers import forget_everything, make_host, make_server, make_server_with_port
+from tests.support.servers import IMAGE, forget_everything, make_host, make_server, make_server_with_port
 
 PATH = "/compute/v2.1/servers"
 
@@ -136,7 +136,7 @@ def test_readers_and_strangers_do_nothing(cloud: Cloud, key: str) -> None:
     args: dict[str, Any] = {
         "reboot": {"type": "SOFT"}, "os-resetState": {"state": "error"}, "os-getConsoleOutput": {},
         "addSecurityGroup": {"name": "default"}, "removeSecurityGroup": {"name": "default"},
-        "createImage": {"name": "picture"},
+        "createImage": {"name": "picture"}, "rebuild": {"imageRef": IMAGE},
     }  # fmt: skip
 
     assert act(cloud.as_reader, server, key, args.get(key)).status_code == 403

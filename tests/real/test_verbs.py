@@ -14,6 +14,8 @@ from deploy.hosts.layout import Host
 from hosts.drivers.libvirt.driver import LibvirtDriver
 from hosts.drivers.specs import DiskSpec, GuestSpec, PowerState, RescueSpec
 from hosts.drivers.steps import run_all
+from instances.actions.base import Order
+from instances.actions.shelve import Shelve, ShelveOffload
 from tests.drivers import boot_sector, build
 from tests.drivers.build import ImagesInMemory, ref
 from tests.real.libvirt_host import again, driver, eventually, images, machine, virsh
@@ -137,6 +139,39 @@ def test_a_rebuild_that_fails_brings_the_old_disk_back_with_what_was_written_on_
 
     steps = driver.rebuild(rebuilt(spec, images), was_on=True, starts=True, keeps_ephemeral=False, timeout_s=20)
     build.undone(list(steps)[:-1])
+
+    assert eventually(lambda: boots(driver, spec)[-1:] == [["B of mine"]]), boots(driver, spec)
+    assert files_of(driver, spec) == ["console.log", "disk-config", "disk-vda", "disks.json"]
+
+
+def test_a_shelved_guest_is_made_again_with_what_was_written_on_its_disk(
+    driver: LibvirtDriver, spec: GuestSpec, images: ImagesInMemory
+) -> None:
+    run_all(driver.spawn(spec))
+    assert booted(driver, spec, 1, "A of mine")
+    order = Order("op", "shelve", 1, spec.id, "", 1, {"image_id": "picture", "was_on": True}, spec)
+    run_all(Shelve().perform(driver, order))
+    assert driver.state(spec.id).power == PowerState.SHUTDOWN
+    run_all(ShelveOffload().perform(driver, order))
+    assert driver.leftovers(frozenset()) == []
+    assert driver.host.disks.bases() == frozenset()
+
+    image = images.add(images.stored["picture"], "qcow2")
+    back = dataclasses.replace(again(spec), epoch=2, disks=(build.root(image),))
+    run_all(driver.spawn(back))
+    assert booted(driver, spec, 1, "B of mine"), boots(driver, spec)
+
+    # From now on the rows name the image that it was once made of; its disk stands on the other one.
+    run_all(driver.reboot(dataclasses.replace(again(back), disks=spec.disks), hard=True))
+    assert booted(driver, spec, 2, "C of mine"), boots(driver, spec)
+
+
+def test_a_shelving_that_fails_brings_the_guest_back(driver: LibvirtDriver, spec: GuestSpec) -> None:
+    run_all(driver.spawn(spec))
+    assert booted(driver, spec, 1, "A of mine")
+    order = Order("op", "shelve", 1, spec.id, "", 1, {"image_id": "picture", "was_on": True}, again(spec))
+
+    build.undone([step for step in Shelve().perform(driver, order) if not step.tidies])
 
     assert eventually(lambda: boots(driver, spec)[-1:] == [["B of mine"]]), boots(driver, spec)
     assert files_of(driver, spec) == ["console.log", "disk-config", "disk-vda", "disks.json"]

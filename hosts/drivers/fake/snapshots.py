@@ -27,7 +27,7 @@ class Snapshots:
         return [
             step("copy_disk", ref.id, partial(self._copy, ref), partial(self._remove, ref)),
             step("upload_image", ref.id, partial(self._upload, ref, image_id)),
-            step("remove_copy", ref.id, partial(self._remove, ref)),
+            step("remove_copy", ref.id, partial(self._remove, ref), tidies=True),
         ]
 
     def remove_all(self, guest_id: str) -> None:

@@ -18,7 +18,7 @@ def steps(host: LibvirtHost, ref: GuestRef, image_id: str) -> Sequence[Step]:
     return [
         Step("copy_disk", partial(_copy, host, ref), partial(_remove, host, ref)),
         Step("upload_image", partial(_upload, host, ref, image_id)),
-        Step("remove_copy", partial(_remove, host, ref)),
+        Step("remove_copy", partial(_remove, host, ref), tidies=True),
     ]
 
 

@@ -62,7 +62,10 @@ def check_disks(host: LibvirtHost, spec: GuestSpec) -> None:
     if not host.disks.folder(spec.id).is_dir() and not host.domains.exists(spec.id):
         raise GuestNotFound(f"no guest {spec.id} on this host")
     host.disks.require(spec)
-    fetch_images(host, spec)
+    records = host.disks.records(spec.id)
+    for disk in spec.disks:  # what was shelved or copied stands on another image than the one it was once made of
+        if disk.image is not None and records[disk.target].base == disk.image.sha512:
+            host.cache.ensure(disk.image)
     make_config_drive(host, spec)
 
 

@@ -82,6 +82,17 @@ REBUILD = (
     .amend("2.94", _allow(hostname=HOST_NAME))
 )
 
+
+
+def _unshelve(**fields: Schema) -> Schema:
+    return body_of("unshelve", {**_object(fields), "type": ["object", "null"]})
+
+
+UNSHELVE = (
+    anything("unshelve")
+    .amend("2.77", lambda _: _unshelve(availability_zone=NAME))
+    .amend("2.91", lambda _: _unshelve(availability_zone={**NAME, "type": ["string", "null"]}, host=HOST_NAME))
+)
 CREATE_IMAGE = VersionedSchema(body_of("createImage", _object({"name": NAME, "metadata": METADATA}, ("name",))))
 CONSOLE_OUTPUT = VersionedSchema(
     body_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 from instances.actions.base import Action
@@ -66,14 +67,19 @@ def way_to(wanted: Iterable[VmState]) -> tuple[str, ...]:
     raise NoWay(", ".join(sorted(goals)))
 
 
+def beginnings(action: type[Action]) -> Sequence[tuple[str, Iterable[VmState]]]:
+    """Where a verb is tried from: wherever it may begin, or each state that it names."""
+    return [(state.value, {state}) for state in action.tried_from] or [("", action.allowed_from)]
+
+
 def variants() -> list[Variant]:
     """Every verb that is registered, with each of its examples. Raises NoWay."""
     found = []
     for verb, action in ACTIONS.items():
-        way = () if verb == CREATE else way_to(action.allowed_from)
-        for arguments in action.examples:
+        ways = [("", ())] if verb == CREATE else [(word, way_to(states)) for word, states in beginnings(action)]
+        for arguments, (word, way) in product(action.examples, ways):
             words = [str(value).lower() for value in arguments.values()] if len(action.examples) > 1 else []
-            found.append(Variant(verb, dict(arguments), way, "-".join(words)))
+            found.append(Variant(verb, dict(arguments), way, "-".join([*words, *filter(None, [word])])))
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from computecloud.core.actor import Actor, expand_roles
 from instances.actions.create import Create, CreateRequest, FlavorSnapshot
 from instances.actions.registry import ACTIONS
+from instances.actions.shelve import ShelveOffload
 from instances.models import Instance
 from integrations.images import facade as images
 from integrations.networks.facade import PortPlan
@@ -16,6 +17,10 @@ from operations.models import Operation
 
 NAME = "matrix"
 MEMBER = Actor(user_id="m" * 32, user_name="matrix", project_id="a" * 32, roles=expand_roles({"member"}))
+ADMIN = Actor(
+    user_id="m" * 32, user_name="admin", project_id=MEMBER.project_id, roles=expand_roles({"admin"})
+)
+ADMINS_OWN = frozenset({ShelveOffload.rule})
 FLAVOR = FlavorSnapshot("1", NAME, vcpus=1, ram_mb=64, disk_gb=1)
 
 
@@ -28,11 +33,13 @@ def parts() -> dict[str, Any]:
 
 
 def submit(verb: str, server_id: str, host_name: str, arguments: Mapping[str, Any]) -> str:
-    """The operation's id. A new server goes to the host of that name."""
+    """The operation's id. A server that has no host goes to the one of that name."""
     if verb == Create.verb:
         wanted = CreateRequest(name=NAME, flavor=FLAVOR, forced_host=host_name, **parts(), **arguments)
         [server] = Create.submit(MEMBER, wanted)
         return str(server.open_operation)
     server = Instance.objects.select_related("host").get(id=server_id)
-    operation: Operation = ACTIONS[verb].request(MEMBER, server, "", **arguments)
+    actor = ADMIN if ACTIONS[verb].rule in ADMINS_OWN else MEMBER
+    place = {} if server.host_id else {"forced_host": host_name}
+    operation: Operation = ACTIONS[verb].request(actor, server, "", **arguments, **(place if verb != "delete" else {}))
     return operation.id

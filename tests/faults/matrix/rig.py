@@ -32,7 +32,7 @@ SETTINGS = {
     "lease_s": "12", "heartbeat_s": "2", "host_down_after_s": "14", "relay_after_s": "0.5", "sweep_s": "1",
     "reconcile_s": "2", "leftover_grace_s": "1", "drain_s": "10", "canary_s": "5", "consumer_stale_s": "20",
     "operation_deadline_s": "240", "stop_timeout_s": "1", "quota_instances": "-1", "quota_cores": "-1",
-    "quota_ram_mb": "-1",
+    "quota_ram_mb": "-1", "shelved_offload_s": "-1",
 }  # fmt: skip
 
 

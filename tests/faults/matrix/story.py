@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection
+from django.db.models import Q
 
 from hosts.models import Host
 from instances.models import Instance
@@ -74,6 +75,7 @@ class Story:
     def __init__(self, rig: Rig, slot: Slot, cell: Cell, boots: Mapping[str, int], wave: Wave | None = None) -> None:
         self.rig, self.slot, self.cell, self.boots, self.wave = rig, slot, cell, boots, wave
         self.struck_at = 0.0
+        self.server_id = ""
 
     def tell(self) -> Outcome:
         """Never raises: what is not right is told in the outcome."""
@@ -104,7 +106,7 @@ class Story:
     def _play(self, outcome: Outcome) -> None:
         variant = self.cell.variant
         wait_up(self.slot)
-        server_id = lead(self.slot, variant)
+        server_id = self.server_id = lead(self.slot, variant)
         before = Instance.objects.get(id=server_id).vm_state if server_id else ""
         operation_id = self._strike(server_id)
         operation = settled(operation_id)
@@ -292,7 +294,8 @@ class Story:
             os.kill(self.slot.worker.pid, signal.SIGCONT)
         for row in Instance.objects.alive().filter(host_id=self.slot.host_id):
             requests.submit(DELETE, row.id, self.slot.name, {})
-        for row in Instance.objects.alive().filter(host=None, open_operation=None):
+        homeless = Instance.objects.alive().filter(host=None, open_operation=None)
+        for row in homeless.exclude(Q(settled=VmState.SHELVED_OFFLOADED.value) & ~Q(id=self.server_id)):
             if row.scheduler_hints == {} and not row.host_id:
                 with suppress(Exception):
                     requests.submit(DELETE, row.id, self.slot.name, {})

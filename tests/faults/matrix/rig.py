@@ -264,7 +264,7 @@ class Rig:
     # --- the broker
 
     def cut_broker(self, away_s: float) -> None:
-        """It crashes, and comes back after so long. One that has not come back yet is waited for first."""
+        """It crashes, and comes back after so long."""
         self._wait_for_broker()
         self.stores.broker.stop()
         self._returning = threading.Thread(target=self._return_broker, args=(away_s,))
@@ -274,6 +274,7 @@ class Rig:
         """It forgets all messages."""
         from operations.models.operation import CONTROL, host_queue, question_queue
 
+        self._wait_for_broker()
         hosts = [host_queue(slot.host_id) for slot in self.slots]
         self.stores.broker.forget([CONTROL, *hosts, *(question_queue(queue) for queue in hosts)])
 
@@ -282,6 +283,7 @@ class Rig:
         self.stores.broker.start()
 
     def _wait_for_broker(self) -> None:
+        """One that was cut is back."""
         if self._returning is not None:
             self._returning.join()
 

@@ -41,6 +41,7 @@ TABLE: tuple[tuple[Allow, str, str], ...] = (
     (MEMBER, "os_compute_api:os-rescue", "Boot a server from a rescue disk"),
     (MEMBER, "os_compute_api:os-unrescue", "End a server's rescue"),
     (MEMBER, "os_compute_api:servers:create_image", "Make an image of a server"),
+    (MEMBER, "os_compute_api:os-create-backup", "Back a server up"),
     (MEMBER, "os_compute_api:os-console-output", "Read a server's console log"),
     (MEMBER, "os_compute_api:os-security-groups:add", "Put a server into a security group"),
     (MEMBER, "os_compute_api:os-security-groups:remove", "Take a server out of a security group"),

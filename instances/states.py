@@ -39,6 +39,7 @@ class TaskState(StrEnum):
     SUSPENDING = "suspending"
     RESUMING = "resuming"
     IMAGE_SNAPSHOT = "image_snapshot"
+    IMAGE_BACKUP = "image_backup"
     POWERING_OFF = "powering-off"
     POWERING_ON = "powering-on"
     DELETING = "deleting"
@@ -123,6 +124,7 @@ WHILE: dict[str, dict[str, TaskState]] = {
     "suspend": {"": T.SUSPENDING},
     "resume": {"": T.RESUMING},
     "createImage": {"": T.IMAGE_SNAPSHOT},
+    "createBackup": {"": T.IMAGE_BACKUP},
     "rescue": {"": T.RESCUING},
     "unrescue": {"": T.UNRESCUING},
     "rebuild": {"": T.REBUILDING},

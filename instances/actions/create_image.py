@@ -37,8 +37,18 @@ class CreateImage(Action):
     @classmethod
     def accept(cls, actor: Actor, instance: Instance, request_id: str, args: dict[str, Any]) -> Operation:
         """The image and the operation that makes it are one transaction."""
-        image = begin_image(actor, instance, args["name"], args["metadata"])
-        return super().accept(actor, instance, request_id, {"image_id": image.id})
+        image = begin_image(actor, instance, args["name"], cls.properties(args))
+        return super().accept(actor, instance, request_id, {"image_id": image.id, **cls.wish(args)})
+
+    @classmethod
+    def properties(cls, args: Mapping[str, Any]) -> dict[str, str]:
+        """What the image's properties say beside where it is from."""
+        return dict(args["metadata"])
+
+    @classmethod
+    def wish(cls, args: Mapping[str, Any]) -> dict[str, Any]:
+        """What is kept with the operation beside the image."""
+        return {}
 
     def perform(self, driver: Driver, order: Order) -> Sequence[Step]:
         if not isinstance(driver, Snapshotting):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from instances.actions.base import Action
 from instances.actions.console import ConsoleOutput
 from instances.actions.create import Create
+from instances.actions.create_backup import CreateBackup
 from instances.actions.create_image import CreateImage
 from instances.actions.delete import Delete
 from instances.actions.pause import Pause, Unpause
@@ -17,7 +18,7 @@ from instances.actions.suspend import Resume, Suspend
 
 VERBS: tuple[type[Action], ...] = (
     Create, Delete, Start, Stop, Reboot, Pause, Unpause, Suspend, Resume, CreateImage, ConsoleOutput,
-    Rescue, Unrescue, Rebuild, Shelve, ShelveOffload, Unshelve,
+    Rescue, Unrescue, Rebuild, Shelve, ShelveOffload, Unshelve, CreateBackup,
 )  # fmt: skip
 ACTIONS: dict[str, type[Action]] = {action.verb: action for action in VERBS}
 OLDEST_READ = 1

@@ -17,6 +17,7 @@ from computecloud.http.views import ServiceViewSet
 from instances import server_labels, servers
 from instances.actions.base import Action
 from instances.actions.console import ConsoleOutput
+from instances.actions.create_backup import CreateBackup
 from instances.actions.create_image import CreateImage
 from instances.actions.delete import Delete
 from instances.actions.pause import Pause, Unpause
@@ -28,6 +29,7 @@ from instances.actions.shelve import Shelve, ShelveOffload, Unshelve
 from instances.actions.suspend import Resume, Suspend
 from instances.api.asked import Asked, Entry
 from instances.api.schemas import server_actions as schemas
+from instances.api.schemas.types import number
 from instances.api.server_rebuild import rebuild
 from instances.api.server_rescue import rescue
 from instances.api.server_shelve import unshelve
@@ -72,6 +74,21 @@ def _create_image(asked: Asked) -> HttpResponse:
     metadata = asked.args.get("metadata") or {}
     server_labels.check_metadata_size(asked.server.project_id, len(metadata))
     image_id = CreateImage.of(asked.actor, asked.server, asked.args["name"], metadata, asked.request_id)
+    return _image_told(asked, image_id)
+
+
+def _create_backup(asked: Asked) -> HttpResponse:
+    """With a rotation of nothing there is no image to tell of: it goes with the others."""
+    metadata = asked.args.get("metadata") or {}
+    server_labels.check_metadata_size(asked.server.project_id, len(metadata))
+    rotation = number(asked.args["rotation"], "rotation")
+    image_id = CreateBackup.of_kind(
+        asked.actor, asked.server, asked.args["name"], metadata, asked.args["backup_type"], rotation, asked.request_id
+    )
+    return _image_told(asked, image_id) if rotation else empty(202)
+
+
+def _image_told(asked: Asked, image_id: str) -> HttpResponse:
     if asked.version >= (2, 45):
         return answer({"image_id": image_id}, 202)
     return empty(202, {"Location": public_link(f"/image/v2/images/{image_id}")})
@@ -136,6 +153,7 @@ TABLE: dict[str, Entry] = {
     "shelveOffload": _plain("shelveOffload", ShelveOffload),
     "unshelve": Entry(Unshelve.rule, schemas.UNSHELVE, unshelve),
     "createImage": Entry("os_compute_api:servers:create_image", schemas.CREATE_IMAGE, _create_image),
+    "createBackup": Entry(CreateBackup.rule, schemas.CREATE_BACKUP, _create_backup),
     "reboot": Entry("os_compute_api:servers:reboot", schemas.REBOOT, _reboot),
     "forceDelete": Entry("os_compute_api:os-deferred-delete:force", schemas.anything("forceDelete"), _force_delete),
     "os-getConsoleOutput": Entry("os_compute_api:os-console-output", schemas.CONSOLE_OUTPUT, _console_output),
@@ -161,7 +179,6 @@ LATER: dict[str, tuple[str, str | None, str]] = {
     "addFloatingIp": ("2.1", "2.43", "Floating addresses"),
     "changePassword": ("2.1", None, "Changing a guest's password"),
     "confirmResize": ("2.1", None, "Resizing a server"),
-    "createBackup": ("2.1", None, "Backing a server up"),
     "evacuate": ("2.1", None, "Evacuating a server"),
     "migrate": ("2.1", None, "Migrating a server"),
     "os-getSPICEConsole": ("2.1", "2.5", "Remote consoles"),

@@ -120,6 +120,32 @@ def test_an_image_needs_a_name_and_words(cloud: Cloud, wish: dict[str, Any]) -> 
     assert act(cloud.as_member, make_server(host=make_host()), "createImage", wish).status_code == 400
 
 
+def test_a_backup_is_told_as_an_image_is_unless_none_is_kept(cloud: Cloud) -> None:
+    server = make_server(host=make_host())
+    wish = {"name": "nightly", "backup_type": "daily", "rotation": "2", "metadata": {"image_type": "mine"}}
+
+    told = act(cloud.as_member, server, "createBackup", wish, version="2.45")
+
+    assert told.status_code == 202
+    image = cloud.as_member.get(f"/image/v2/images/{told.json()['image_id']}").json()
+    assert (image["name"], image["image_type"], image["backup_type"]) == ("nightly", "backup", "daily")
+    assert Operation.objects.get().args["rotation"] == 2
+    none = act(cloud.as_member, make_server(host=server.host), "createBackup", {**wish, "rotation": 0}, version="2.45")
+    assert (none.status_code, none.content) == (202, b"")
+    assert "Location" in act(cloud.as_member, make_server(host=server.host), "createBackup", wish).headers
+
+
+@pytest.mark.parametrize("wrong", [{"rotation": -1}, {"rotation": "x"}, {"rotation": None}, {"backup_type": 1},
+                                   {"name": ""}, {"colour": 1}, {"metadata": {"": "b"}}])  # fmt: skip
+def test_a_backup_needs_a_name_a_kind_and_a_number(cloud: Cloud, wrong: dict[str, Any]) -> None:
+    wish = {"name": "nightly", "backup_type": "daily", "rotation": 1}
+    server = make_server(host=make_host())
+    assert act(cloud.as_member, server, "createBackup", wish | wrong).status_code == 400
+    for name in wish:
+        short = {key: value for key, value in wish.items() if key != name}
+        assert act(cloud.as_member, server, "createBackup", short).status_code == 400
+
+
 def test_more_metadata_than_allowed_makes_no_image(cloud: Cloud) -> None:
     metadata = {f"k{number}": "v" for number in range(129)}
     wish = {"name": "a", "metadata": metadata}
@@ -136,6 +162,7 @@ def test_readers_and_strangers_do_nothing(cloud: Cloud, key: str) -> None:
     args: dict[str, Any] = {
         "reboot": {"type": "SOFT"}, "os-resetState": {"state": "error"}, "os-getConsoleOutput": {},
         "addSecurityGroup": {"name": "default"}, "removeSecurityGroup": {"name": "default"},
+        "createBackup": {"name": "picture", "backup_type": "daily", "rotation": 1},
         "createImage": {"name": "picture"}, "rebuild": {"imageRef": IMAGE},
     }  # fmt: skip
 

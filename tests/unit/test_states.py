@@ -49,6 +49,7 @@ def test_every_vm_state_has_a_status() -> None:
         (VmState.STOPPED, "rescue", "host", "SHUTOFF", "rescuing"),
         (VmState.STOPPED, "rebuild", "host", "REBUILD", "rebuilding"),
         (VmState.ERROR, "rebuild", "host", "REBUILD", "rebuilding"),
+        (VmState.ACTIVE, "createBackup", "host", "ACTIVE", "image_backup"),
         (VmState.ACTIVE, "shelve", "host", "ACTIVE", "shelving"),
         (VmState.SHELVED, "shelveOffload", "host", "SHELVED", "shelving_offloading"),
         (VmState.SHELVED_OFFLOADED, "unshelve", "control", "SHELVED_OFFLOADED", "unshelving"),

@@ -15,7 +15,7 @@ from instances.api.schemas.servers import (
     TRUSTED,
     USER_DATA,
 )
-from instances.api.schemas.types import BOOLEAN, HOST_NAME, METADATA, NAME, UUID, Schema
+from instances.api.schemas.types import BOOLEAN, HOST_NAME, METADATA, NAME, UUID, Schema, whole
 
 PASSWORD: Schema = {"type": "string", "maxLength": 255}
 NULL_OR_ANYTHING: Schema = {}
@@ -94,6 +94,13 @@ UNSHELVE = (
     .amend("2.91", lambda _: _unshelve(availability_zone={**NAME, "type": ["string", "null"]}, host=HOST_NAME))
 )
 CREATE_IMAGE = VersionedSchema(body_of("createImage", _object({"name": NAME, "metadata": METADATA}, ("name",))))
+_BACKUP: Schema = {
+    "name": NAME,
+    "backup_type": {"type": "string", "maxLength": 255},
+    "rotation": whole(0),
+    "metadata": METADATA,
+}
+CREATE_BACKUP = VersionedSchema(body_of("createBackup", _object(_BACKUP, ("name", "backup_type", "rotation"))))
 CONSOLE_OUTPUT = VersionedSchema(
     body_of(
         "os-getConsoleOutput",

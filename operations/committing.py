@@ -29,18 +29,22 @@ class Committing:
             with transaction.atomic():
                 yield
             return
-        with transaction.atomic() if self.flushes else _unflushed():
+        with transaction.atomic() if self.flushes else unflushed():
             transaction.on_commit(partial(self.after, scope))
             yield
             self.before(scope)
 
 
 @contextmanager
-def _unflushed() -> Iterator[None]:
-    """An outermost atomic block whose commit may be lost with the machine's power, never half of it.
+def unflushed() -> Iterator[None]:
+    """An atomic block (or part of one around it) whose commit may be lost with the machine's power, never half of it.
 
     https://www.sqlite.org/pragma.html#pragma_synchronous (in WAL mode), PostgreSQL's "Asynchronous Commit".
     """
+    if connection.in_atomic_block:
+        with transaction.atomic():
+            yield
+        return
     if connection.vendor == "postgresql":
         with transaction.atomic():
             _say("SET LOCAL synchronous_commit TO OFF")

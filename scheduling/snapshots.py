@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from django.db import transaction
 from numpy.typing import NDArray
 
 from computecloud.core.ids import new_hex
 from operations import sql
+from operations.committing import unflushed
 from scheduling.columns.aggregates import AggregateFacts, Aggregates
 from scheduling.columns.facts import facts_of
 from scheduling.models import Snapshot
@@ -65,7 +65,7 @@ class Snapshots:
     def take(self, table: HostTable) -> None:
         """Write the table down. A stock that is known is only named, and taken up for longer."""
         load = new_hex()
-        with transaction.atomic():
+        with unflushed():  # the decision that refers to it is written later
             if table.stock_version != self._stock_version or not sql.update(TAKE_UP, (self._stock,)):
                 stock = _stock(table)
                 self._stock, self._stock_version = blake2b(stock, digest_size=16).hexdigest(), table.stock_version

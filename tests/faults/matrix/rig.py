@@ -259,7 +259,8 @@ class Rig:
         with self._lock:
             member = self.members[name]
             member.wanted = True
-            member.pid = member.bear()
+            if not self._closing:
+                member.pid = member.bear()
 
     # --- the broker
 

@@ -42,6 +42,7 @@ TITLES: dict[str, str] = {
     "F39": "Parallel requests for one last thing: one wins, the others are told why, nothing is left",
     "F40": "A delete meets a build at every step: gone everywhere in the end",
     "F41": "A host's clock is wrong or jumps: leases and tokens do not care",
+    "R13": "An unshelve that fails leaves its server offloaded, and no claim is kept",
     "S08": "Nobody names a place where an image lies",
     "S09": "A crafted image does not eat processor, memory or time",
     "S10": "A small image of giant size fills no disk",
@@ -75,7 +76,7 @@ TITLES: dict[str, str] = {
     "S53": "Nothing listens but what was asked for; a host reaches its own only, of conductor and broker alike",
     "S54": "A bad certificate is refused, of conductor and broker alike; TLS settings are real booleans",
 }  # fmt: skip
-"""Row id → what holds. F: faults, S: attacks. A number that is missing here is not shown yet by any test."""
+"""Row id → what holds. F: faults, R: scenarios, S: attacks. A number that is missing is shown by no test yet."""
 
 LEFT_OUT = {"skip", "xfail", "importorskip"}
 """What leaves a test out wherever it runs. ``skipif`` depends on the machine: the run itself fails then (conftest)."""
@@ -143,7 +144,7 @@ def page() -> str:
         "# The reliability list",
         "",
         "Printed by `python -m tests.support.rows` from the tests' own marks (`@pytest.mark.row`); a test keeps it",
-        "current. F rows are faults, S rows are attacks. A row's test that is skipped counts as failed.",
+        "current. F rows are faults, R rows scenarios, S rows attacks. A row's test that is skipped counts as failed.",
         "",
         f"{sum(1 for names in tests.values() if names)} of {len(TITLES)} rows are shown by a test.",
         "",

@@ -176,8 +176,10 @@ class Unshelve(Action):
         return replace(whole, disks=tuple(disks))
 
     def perform(self, driver: Driver, order: Order) -> Sequence[Step]:
-        spec = order.need_spec()
-        return driver.spawn(spec) if order.args.get("offloaded") else driver.power_on(spec)
+        if order.args.get("offloaded"):
+            return driver.spawn(order.need_spec())
+        *before, start = driver.power_on(order.need_spec())
+        return [*before, replace(start, undo=partial(stepping.run_all, driver.power_off(order.ref)))]
 
     # --- in the conductor
 

@@ -115,6 +115,20 @@ def test_shelved_is_not_yet_offloaded(stage: Stage, member: Member, server: Inst
     stage.assert_balanced()
 
 
+@pytest.mark.usefixtures("kept_on_host")
+def test_a_way_back_that_fails_leaves_it_shelved_and_off(
+    stage: Stage, member: Member, server: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Shelve.request(member.actor, server)
+    stage.settle()
+    fail_at(monkeypatch, "start")
+    Unshelve.request(member.actor, fresh(server))
+    stage.settle()
+    assert (fresh(server).status, guest(stage, server).is_running) == ("SHELVED", False)
+    assert pictures(member) == ["one-shelved"]
+    stage.assert_balanced()
+
+
 def test_after_a_while_it_is_offloaded_by_the_sweeper(
     stage: Stage, member: Member, server: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:

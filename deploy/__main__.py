@@ -38,6 +38,17 @@ examples:
 """
 
 
+def _within(least: int, most: int) -> Callable[[str], int]:
+    """A whole number of the command line, within limits."""
+
+    def number(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text} is no number from {least} to {most}")
+        return int(text)
+
+    return number
+
+
 def _state(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--state", type=Path, default=cloud.DEFAULT_STATE, metavar="DIR", help="the cloud's folder (.state)"
@@ -82,8 +93,9 @@ def parser() -> argparse.ArgumentParser:
 
     one = verb("up", "bring the cloud up; a second time it changes nothing and heals what died", up.run)
     _state(one)
-    one.add_argument("--fake", type=int, metavar="N", help="N simulated hosts, no libvirt")
-    one.add_argument("--port", type=int, metavar="P", help=f"port of the one origin ({cloud.DEFAULT_PORT})")
+    one.add_argument("--fake", type=_within(1, 100_000), metavar="N", help="N simulated hosts, no libvirt")
+    port = f"port of the one origin ({cloud.DEFAULT_PORT})"
+    one.add_argument("--port", type=_within(1, 65535), metavar="P", help=port)
     one.add_argument("--listen", metavar="ADDRESS", help="address the origin listens on (127.0.0.1)")
     one.add_argument("--public-url", metavar="URL", help="what clients call this cloud; every link is made from it")
     one.add_argument(

@@ -79,6 +79,8 @@ def write(cloud: Cloud, target: Path, progress: Progress) -> None:
     """Whole or not at all, readable by its owner only. Raises Failure."""
     if target.exists():
         raise Failure(f"{target} exists: backups are not overwritten.")
+    if not target.parent.is_dir():
+        raise Failure(f"There is no folder {target.parent}.")
     part = target.with_name(f".{target.name}.part")
     part.unlink(missing_ok=True)
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -23,6 +23,17 @@ class ApiProblem(Failure):
         super().__init__(f"{method} {url}: {f'HTTP {status}' if status else 'no answer'}: {text[:600]}")
 
 
+class WrongPassword(ApiProblem):
+    """Somebody has changed the user's password; asking again would only lock the account for a while."""
+
+    def __init__(self, method: str, url: str, user: str) -> None:
+        super().__init__(method, url, 401, "")
+        self.args = (
+            f"The password of user {user} is not the one in secrets.toml: it was changed. Write the new one there, "
+            f"as {user}_password, then run ./cloud up.",
+        )
+
+
 class Client:
     """One login. Paths are those of the one origin, such as /compute/v2.1/servers."""
 
@@ -35,7 +46,7 @@ class Client:
         self._token: str | None = None
 
     def log_in(self) -> str:
-        """A token of the user in the project of the same name."""
+        """A token of the user in the project of the same name. Raises WrongPassword."""
         who = {"name": self.user, "domain": {"id": "default"}, "password": self.password}
         body = {
             "auth": {
@@ -43,7 +54,13 @@ class Client:
                 "scope": {"project": {"name": self.user, "domain": {"id": "default"}}},
             }
         }
-        _, headers, _ = self._send("POST", "/identity/v3/auth/tokens", json.dumps(body).encode(), {})
+        path = "/identity/v3/auth/tokens"
+        try:
+            _, headers, _ = self._send("POST", path, json.dumps(body).encode(), {})
+        except ApiProblem as problem:
+            if problem.status == 401:
+                raise WrongPassword("POST", self.base_url + path, self.user) from problem
+            raise
         self._token = headers["X-Subject-Token"]
         return self._token
 

@@ -28,7 +28,10 @@ IMAGE_TOO_LARGE = (
     f'"message": "The image is larger than the {IMAGE_BODY[:-1]} GiB allowed here."}}'
 )
 TOO_LARGE = "The request body is larger than {limit} allowed here."
-UNAVAILABLE = "The service is starting or overloaded; try again in a few seconds."
+UNAVAILABLE = (
+    "The service is starting or overloaded; try again in a few seconds. "
+    "A request that changes something may have been carried out all the same: look first."
+)
 
 
 def write_config(cloud: Cloud, *, has_console: bool) -> None:

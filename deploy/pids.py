@@ -35,6 +35,14 @@ def start_time(pid: int) -> str | None:
     return None if stat.rsplit(")", 1)[1].split()[0] in "ZX" else _start_time(stat)
 
 
+def age_s(pid: int) -> int:
+    """Whole seconds since the process started; 0 when it is gone."""
+    ticks = start_time(pid)
+    if ticks is None:
+        return 0
+    return int(time.clock_gettime(time.CLOCK_BOOTTIME) - int(ticks) / os.sysconf("SC_CLK_TCK"))
+
+
 def find(run: Path, name: str) -> Running | None:
     """The process that ``run``/NAME.pid stands for, if it is still that one."""
     try:

@@ -105,6 +105,13 @@ def put_database(cloud: Cloud, copy: Path) -> None:
     copy.unlink()
 
 
+def _opened(file: Path) -> tarfile.TarFile:
+    try:
+        return tarfile.open(file, mode="r:gz")
+    except (OSError, tarfile.TarError) as problem:
+        raise Failure(f"{file} is no backup of a cloud: {problem}") from problem
+
+
 def run(asked: argparse.Namespace) -> int:
     """Everything is as it was, and the cloud is in restore mode; `up` then starts it."""
     os.umask(0o077)
@@ -113,7 +120,7 @@ def run(asked: argparse.Namespace) -> int:
     check_is_empty(state)
     one = clouds.load(state)
     progress = Progress()
-    with clouds.alone(one), tarfile.open(asked.file, mode="r:gz") as archive:
+    with clouds.alone(one), _opened(asked.file) as archive:
         facts = read_manifest(archive)
         with progress.step(f"Backup of {facts['made_at']}"):
             one.make_folders()

@@ -36,12 +36,9 @@ def rows(cloud: Cloud) -> list[Row]:
         tree = [pid for pid in pids.tree(running.pid) if pid not in seen] if running else []
         seen.update(tree)
         state = status.state if status else ("RUNNING" if running else "STOPPED")
+        since = status.since_s if status else pids.age_s(running.pid) if running else 0
         pss = sum(map(pids.pss_kib, tree)) / 1024
-        found.append(
-            Row(
-                name, state, running.pid if running else None, status.since_s if status else 0, len(tree), round(pss, 1)
-            )
-        )
+        found.append(Row(name, state, running.pid if running else None, since, len(tree), round(pss, 1)))
     return found
 
 
@@ -83,7 +80,7 @@ def run(asked: argparse.Namespace) -> int:
         for fact in _cloud_facts(cloud):
             print(fact)
     except Failure as problem:
-        print(f"the API does not answer: {problem}")
+        print(f"hosts and servers cannot be asked for: {problem}")
         well = False
     if not well:
         print("something is not well: ./cloud doctor says what, ./cloud up heals it")

@@ -50,11 +50,10 @@ def settle(asked: argparse.Namespace) -> Cloud:
     cloud.check_path(state)
     known = cloud.load(state)
     wish = known.wish
-    if known.exists and asked.fake is not None and bool(asked.fake) != bool(wish.fake):
-        kind = f"{wish.fake} simulated hosts" if wish.fake else "real hosts"
-        raise Failure(f"{state} holds a cloud of {kind}. Use another --state, or ./cloud down --purge first.")
+    if known.exists and asked.fake is not None and not wish.fake:
+        raise Failure(f"{state} holds a cloud of real hosts. Use another --state, or ./cloud down --purge first.")
     if asked.fake is not None:
-        if asked.fake < 0 or asked.fake < wish.fake:
+        if asked.fake < wish.fake:
             raise Failure(
                 f"This cloud has {wish.fake} simulated hosts; hosts are added by a larger --fake, not taken away."
             )
@@ -191,7 +190,7 @@ def run(asked: argparse.Namespace) -> int:
 
 def bring_up(one: Cloud, no_guest: bool) -> int:
     progress = Progress()
-    kind = f"{one.wish.fake} simulated hosts" if one.wish.fake else "two real hosts"
+    kind = f"{one.wish.fake} simulated hosts" if one.wish.fake else f"{len(machines.names(one))} real hosts"
     progress.say(f"Cloud in {one.state}, {kind}, {one.public_url}")
     with progress.step("This machine"):
         check_machine(one)

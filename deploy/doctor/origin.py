@@ -67,7 +67,7 @@ def api(cloud: Cloud) -> Iterator[Finding]:
     try:
         services = client.get("/compute/v2.1/os-services?binary=nova-compute")["services"]
     except ApiProblem as problem:
-        changed = "The admin's password is not that of secrets.toml: doctor cannot look through the API."
+        changed = f"Write it to {cloud.state}/secrets.toml as admin_password: doctor cannot look through the API."
         remedy = changed if problem.status == 401 else "./cloud logs api"
         yield Finding("api", "wrong", "API", str(problem), remedy)
         return

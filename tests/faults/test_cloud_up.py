@@ -20,8 +20,8 @@ from urllib.parse import urlencode
 import pytest
 
 from deploy import cloud, credentials, pids
-from deploy.client import Client
-from deploy.cloud import CHECKOUT, Cloud, free_port
+from deploy.client import Client, WrongPassword
+from deploy.cloud import CHECKOUT, Cloud, Wish, free_port
 from tests.support import listeners
 
 pytestmark = pytest.mark.faults
@@ -96,6 +96,25 @@ def test_a_server_boots(one: Cloud) -> None:
     assert boot(one, "first")["status"] == "ACTIVE"
 
 
+def test_a_changed_password_is_told_at_once(one: Cloud) -> None:
+    with pytest.raises(WrongPassword, match=r"not the one in secrets\.toml.*as demo_password"):
+        Client(one.local_url, "demo", "another", trust=one.trust).get("/compute/v2.1/servers")
+
+
+@pytest.mark.parametrize("options", [["--fake", "0"], ["--fake=-3"], ["--port", "99999"], ["--port", "x"]])
+def test_what_cannot_be_is_refused_before_anything_is_made(tmp_path: Path, options: list[str]) -> None:
+    done = run("up", "--state", str(tmp_path / "state"), *options)
+    assert done.returncode == 2 and "is no number from 1 to" in done.stderr
+    assert not (tmp_path / "state").exists()
+
+
+def test_no_backup_goes_where_no_folder_is_and_none_comes_from_something_else(one: Cloud, tmp_path: Path) -> None:
+    done = run("backup", str(tmp_path / "nowhere" / "x"), "--state", str(one.state))
+    assert done.returncode == 1 and "There is no folder" in done.stderr
+    done = run("restore", "/etc/passwd", "--state", f"/tmp/cc-no-{tmp_path.name[:20]}")
+    assert done.returncode == 1 and "is no backup of a cloud" in done.stderr
+
+
 def test_a_second_up_changes_nothing_and_takes_seconds(one: Cloud) -> None:
     before, began = running(one), time.monotonic()
     told = up(one)
@@ -108,6 +127,7 @@ def test_all_of_it_is_small_and_well(one: Cloud) -> None:
     done = run("status", "--json", "--state", str(one.state))
     told = json.loads(done.stdout)
     assert told["well"], told
+    assert all(row["since_s"] > 0 for row in told["processes"] if row["name"] == "supervisor")
     assert sum(row["pss_mib"] for row in told["processes"]) <= MOST_MIB, told["processes"]
     assert {row["name"] for row in told["processes"]} >= {
         "api",
@@ -193,10 +213,13 @@ def test_hosts_can_be_added_but_not_taken_away(one: Cloud) -> None:
     assert [row["state"] for row in rows] == ["up"] * 3
 
 
-def test_another_kind_of_cloud_is_not_made_of_this_one(one: Cloud) -> None:
-    done = run("up", "--fake", "0", "--state", str(one.state))
+def test_no_simulated_cloud_is_made_of_a_real_one(tmp_path: Path) -> None:
+    real = Cloud(tmp_path / "state", Wish())
+    real.make_folders()
+    real.save()
+    done = run("up", "--fake", "1", "--state", str(real.state))
     assert done.returncode == 1
-    assert "--state" in done.stderr
+    assert "holds a cloud of real hosts. Use another --state" in done.stderr
 
 
 def test_down_ends_just_what_up_started(tmp_path: Path) -> None:

@@ -98,6 +98,7 @@ def test_killed_again_and_again(rig: Rig) -> None:
             servers.append(cloud.create(f"restarts-{number}"))
         rig.stores.kill_broker()  # it may have the bell already: gone with it
         time.sleep(max(0.0, OVER_S / RESTARTS - (time.monotonic() - began)))
+    rig.stores.wait_for_broker()
     assert_all_consume(rig)
     all_become(cloud, servers, "ACTIVE")
     for server in servers:

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 
 import kombu
 import redis
+from amqp.exceptions import AMQPError
 
 from deploy import cloud as clouds
 from deploy import postgres, rabbitmq
@@ -59,6 +60,10 @@ class Stores(ABC):
     @abstractmethod
     def kill_broker(self) -> None:
         """It is on its way up again when this returns."""
+
+    @abstractmethod
+    def wait_for_broker(self) -> None:
+        """It is whole again after it was killed."""
 
     @abstractmethod
     def forget_messages(self) -> None: ...
@@ -108,6 +113,14 @@ class SqliteRedis(Stores):
 
     def kill_broker(self) -> None:
         self.cloud.kill("redis")
+
+    def wait_for_broker(self) -> None:
+        wait_for("Redis answers", self._answers)
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(subprocess.CalledProcessError, AssertionError, OSError):
+            return self.cloud.redis("PING") == "PONG"
+        return False
 
     def forget_messages(self) -> None:
         assert self.cloud.redis("FLUSHALL") == "OK"
@@ -176,6 +189,30 @@ class PostgresRabbit(Stores):
     def kill_broker(self) -> None:
         self.broker.kill()
         self.broker.start(wait=False)
+
+    def wait_for_broker(self) -> None:
+        """RabbitMQ 3.10 now and then comes back from kill -9 with a quorum queue that has no leader: nobody can consume
+        from it until the node is started once more. The cloud lives on its pollers meanwhile.
+        """
+        for _start in range(5):
+            self.broker.wait()
+            if self._lets_consumers_in():
+                return
+            self.broker.kill()
+            self.broker.start()
+        raise AssertionError("RabbitMQ has a queue without a leader after five starts")
+
+    def _lets_consumers_in(self) -> bool:
+        patience = {"on_open": lambda line: line.transport.sock.settimeout(15)}
+        try:
+            with kombu.Connection(self.broker.url, transport_options=patience) as line:
+                channel = line.channel()
+                for queue in self._queues():
+                    channel.basic_consume(queue, no_ack=False, callback=lambda _message: None, consumer_tag=queue)
+                    channel.basic_cancel(queue)
+        except (OSError, AMQPError):
+            return False
+        return True
 
     def forget_messages(self) -> None:
         """Purge every queue."""

@@ -23,14 +23,13 @@ class ApiProblem(Failure):
         super().__init__(f"{method} {url}: {f'HTTP {status}' if status else 'no answer'}: {text[:600]}")
 
 
-class WrongPassword(ApiProblem):
-    """Somebody has changed the user's password; asking again would only lock the account for a while."""
+class WrongPassword(Failure):
+    """Somebody has changed the user's password. No ApiProblem, as asking again would lock the account for a while."""
 
-    def __init__(self, method: str, url: str, user: str) -> None:
-        super().__init__(method, url, 401, "")
-        self.args = (
+    def __init__(self, user: str) -> None:
+        super().__init__(
             f"The password of user {user} is not the one in secrets.toml: it was changed. Write the new one there, "
-            f"as {user}_password, then run ./cloud up.",
+            f"as {user}_password, then run ./cloud up."
         )
 
 
@@ -54,12 +53,11 @@ class Client:
                 "scope": {"project": {"name": self.user, "domain": {"id": "default"}}},
             }
         }
-        path = "/identity/v3/auth/tokens"
         try:
-            _, headers, _ = self._send("POST", path, json.dumps(body).encode(), {})
+            _, headers, _ = self._send("POST", "/identity/v3/auth/tokens", json.dumps(body).encode(), {})
         except ApiProblem as problem:
             if problem.status == 401:
-                raise WrongPassword("POST", self.base_url + path, self.user) from problem
+                raise WrongPassword(self.user) from problem
             raise
         self._token = headers["X-Subject-Token"]
         return self._token

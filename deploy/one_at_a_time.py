@@ -1,4 +1,4 @@
-"""A pytest plugin: tests with real guests run in one worker, those with clouds of simulated hosts in another.
+"""A pytest plugin: tests with real guests run in one worker, those that break clouds in another, side by side.
 
 All others are handed out file by file. (xdist's own groups do nothing with pytest 9.2, which keeps no changed ids.)
 """
@@ -11,7 +11,8 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 ONE_AFTER_THE_OTHER = {
     "real guests": ("tests/real/", "tests/drivers/test_deploy_processes.py"),
-    "clouds": ("tests/faults/", "tests/attack/"),
+    "clouds": ("tests/faults/",),
+    "one cloud": ("tests/attack/",),
 }
 
 

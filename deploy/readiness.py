@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from deploy import front
-from deploy.client import ApiProblem, Client, WrongPassword
+from deploy.client import ApiProblem, Client
 from deploy.cloud import Cloud
 from deploy.credentials import Secrets
 from deploy.progress import Failure
@@ -103,8 +103,6 @@ def wait_for_hosts(cloud: Cloud, secrets: Secrets, names: Sequence[str]) -> None
     def look() -> str | None:
         try:
             services = client.get("/compute/v2.1/os-services?binary=nova-compute")["services"]
-        except WrongPassword:
-            raise
         except ApiProblem as problem:
             return str(problem)
         missing = wanted - {row["host"] for row in services if row["state"] == "up"}

@@ -22,7 +22,6 @@ from operations.models.operation import host_queue
 
 log = structlog.get_logger(__name__)
 MANY = 50  # an agent with more hosts is named by what all queues of hosts begin with: patterns are matched one by one
-PRIORITY = "\x06\x16"  # kombu puts it between a queue's name and a priority
 
 BrokerProblem = (OperationalError, OSError, urllib3.exceptions.HTTPError)
 
@@ -109,9 +108,8 @@ class RedisUsers:
     def remove_queues(self, host_ids: Sequence[str]) -> None:
         for queue in map(host_queue, host_ids):
             names = [queue, f"{queue}.ctl"]
-            lists = [f"{name}{PRIORITY}{step}" for name in names for step in (3, 6, 9)]
             bound = [f"_kombu.binding{kind}.{name}" for name in names for kind in ("", "_permanent")]
-            self._ask("DEL", *names, *lists, *bound)
+            self._ask("DEL", *names, *bound)
 
     def names(self) -> set[str]:
         return {str(name, "utf-8") if isinstance(name, bytes) else name for name in self._ask("ACL", "USERS")}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from computecloud.core.finding import Finding, judge
 from deploy import credentials, front, pids
-from deploy.client import ApiProblem, Client
+from deploy.client import ApiProblem, Client, WrongPassword
 from deploy.cloud import EVERYWHERE, Cloud
 
 PATIENCE_S = 10
@@ -66,10 +66,12 @@ def api(cloud: Cloud) -> Iterator[Finding]:
     client = Client(cloud.local_url, "admin", secrets.admin_password, trust=cloud.trust, timeout_s=PATIENCE_S)
     try:
         services = client.get("/compute/v2.1/os-services?binary=nova-compute")["services"]
-    except ApiProblem as problem:
-        changed = f"Write it to {cloud.state}/secrets.toml as admin_password: doctor cannot look through the API."
-        remedy = changed if problem.status == 401 else "./cloud logs api"
+    except WrongPassword as problem:
+        remedy = f"Write it to {cloud.state}/secrets.toml as admin_password: doctor cannot look through the API."
         yield Finding("api", "wrong", "API", str(problem), remedy)
+        return
+    except ApiProblem as problem:
+        yield Finding("api", "wrong", "API", str(problem), "./cloud logs api")
         return
     up = sum(row["state"] == "up" for row in services)
     text = f"answers at {cloud.local_url}; {up} of {len(services)} hosts are up"

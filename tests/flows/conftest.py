@@ -12,6 +12,7 @@ from instances.models import Instance
 from operations.models import QuotaGate
 from tests.support import auth
 from tests.support.stage import Stage
+from tests.support.verbs import fresh
 
 FLAVOR = FlavorSnapshot("1", "m1.tiny", vcpus=1, ram_mb=512, disk_gb=1)
 
@@ -40,3 +41,11 @@ class Member:
 @pytest.fixture
 def member() -> Member:
     return Member()
+
+
+@pytest.fixture
+def server(stage: Stage, member: Member) -> Instance:
+    """One that runs."""
+    [made] = member.creates()
+    stage.settle()
+    return fresh(made)

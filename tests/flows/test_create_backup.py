@@ -19,13 +19,6 @@ from tests.support.verbs import fresh
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def server(stage: Stage, member: Member) -> Instance:
-    [made] = member.creates()
-    stage.settle()
-    return fresh(made)
-
-
 def back_up(stage: Stage, member: Member, server: Instance, name: str, kind: str = "daily", rotation: int = 2) -> None:
     CreateBackup.of_kind(member.actor, fresh(server), name, {}, kind, rotation)
     stage.settle()

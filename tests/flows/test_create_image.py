@@ -20,14 +20,6 @@ from tests.support.stage import Stage
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def server(stage: Stage, member: Member) -> Instance:
-    [made] = member.creates()
-    stage.settle()
-    made.refresh_from_db()
-    return made
-
-
 def used(resource: str) -> int:
     return QuotaGate.objects.filter(resource=resource).values_list("used", flat=True).first() or 0
 

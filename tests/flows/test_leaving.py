@@ -178,10 +178,15 @@ def test_what_was_heard_is_written_down(stage: Stage) -> None:
     assert Consumer.objects.get().queue == "control"
 
 
-def test_a_server_waits_for_hosts_that_are_only_being_restarted(stage: Stage, member: Member) -> None:
+def all_leave(stage: Stage) -> None:
+    """The agent says that its hosts go for a restart, and the scheduler has read of it."""
     beats = [wire.HostBeat(host.id) for host in stage.hosts]
     presence.beat(stage.agent.id, wire.Beat(stage.nonce, beats, is_leaving=True))
     service.TABLE.forget()
+
+
+def test_a_server_waits_for_hosts_that_are_only_being_restarted(stage: Stage, member: Member) -> None:
+    all_leave(stage)
     [server] = member.creates()
     stage.ring(Operation.objects.get())
     assert Operation.objects.get().not_before is not None, "it is not refused"
@@ -194,9 +199,7 @@ def test_a_server_waits_for_hosts_that_are_only_being_restarted(stage: Stage, me
 
 
 def test_it_does_not_wait_for_ever(stage: Stage, member: Member) -> None:
-    beats = [wire.HostBeat(host.id) for host in stage.hosts]
-    presence.beat(stage.agent.id, wire.Beat(stage.nonce, beats, is_leaving=True))
-    service.TABLE.forget()
+    all_leave(stage)
     [server] = member.creates()
     Operation.objects.update(created_at=Now() - timedelta(minutes=2))
     stage.settle()
@@ -208,9 +211,7 @@ def test_it_waits_too_when_they_come_back_just_as_it_was_refused(
     stage: Stage, member: Member, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Storing a refusal waits for the database, and what it waits for may be the hosts' own registration."""
-    beats = [wire.HostBeat(host.id) for host in stage.hosts]
-    presence.beat(stage.agent.id, wire.Beat(stage.nonce, beats, is_leaving=True))
-    service.TABLE.forget()
+    all_leave(stage)
     [server] = member.creates()
     decide = service.place
 
@@ -235,9 +236,7 @@ def test_a_refusal_that_comes_late_does_not_end_what_another_scheduler_placed(
     stage: Stage, member: Member, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The bell and the poller may both have the operation; the one of them that looks later finds the hosts back."""
-    beats = [wire.HostBeat(host.id) for host in stage.hosts]
-    presence.beat(stage.agent.id, wire.Beat(stage.nonce, beats, is_leaving=True))
-    service.TABLE.forget()
+    all_leave(stage)
     [server] = member.creates()
     operation = Operation.objects.get()
     decide = service.place

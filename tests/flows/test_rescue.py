@@ -18,13 +18,6 @@ from tests.support.verbs import fail_at, fresh, guest
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def server(stage: Stage, member: Member) -> Instance:
-    [made] = member.creates()
-    stage.settle()
-    return fresh(made)
-
-
 def test_a_server_is_rescued_and_back(stage: Stage, member: Member, server: Instance) -> None:
     operation = Rescue.request(member.actor, server, admin_password="Secret-12345")
     assert "Secret" not in str(operation.args)

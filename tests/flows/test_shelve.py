@@ -28,13 +28,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def server(stage: Stage, member: Member) -> Instance:
-    [made] = member.creates()
-    stage.settle()
-    return fresh(made)
-
-
-@pytest.fixture
 def kept_on_host(monkeypatch: pytest.MonkeyPatch) -> None:
     """A shelved server stays where it is until an administrator says otherwise."""
     monkeypatch.setenv("COMPUTECLOUD_SHELVED_OFFLOAD_S", "-1")

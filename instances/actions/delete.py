@@ -65,16 +65,21 @@ class Delete(Action):
 
     @classmethod
     def _mark(cls, fresh: Instance, operation_id: str) -> bool:
-        """The guarded UPDATE: nothing that was read has changed. Only then is what was open told to stop."""
+        """The guarded UPDATE: nothing that was read has changed. Only then is what was open told to stop.
+
+        It acts under an owner epoch of its own: an order of what it stops that is still on its way comes too late.
+        """
         unchanged = {
             "id": fresh.id,
             "deleted_at": None,
             "open_operation": fresh.open_operation,
             "host_id": fresh.host_id,
+            "owner_epoch": fresh.owner_epoch,
             "locked_by": fresh.locked_by,
         }
         operation = Operation(id=operation_id, verb=cls.verb)
-        return bool(sql.change(Instance, unchanged, fresh.cache_for(operation, open_operation=operation_id)))
+        marked = fresh.cache_for(operation, open_operation=operation_id, owner_epoch=fresh.owner_epoch + 1)
+        return bool(sql.change(Instance, unchanged, marked))
 
     @classmethod
     def _begin(cls, actor: Actor, fresh: Instance, request_id: str, operation_id: str) -> Operation:
@@ -90,7 +95,7 @@ class Delete(Action):
             id=operation_id,
             host_id=host.id if host else None,
             host_name=host.name if host else "",
-            epoch=fresh.owner_epoch,
+            epoch=fresh.owner_epoch + 1,
             ring=host is not None,
         )
         if host is None:

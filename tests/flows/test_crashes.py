@@ -21,6 +21,7 @@ from instances.actions.suspend import Resume, Suspend
 from instances.models import Instance
 from operations.models import Operation
 from operations.models.operation import later
+from tasks.conductor import presence, watch, wire
 from tests.flows.conftest import Member
 from tests.support.stage import Stage
 from tests.support.verbs import fail_at
@@ -193,8 +194,6 @@ def test_a_woken_worker_of_the_past_changes_nothing(stage: Stage, member: Member
     ).orders[0]
     stage.lose_leases()
     stage.settle()
-    from tasks.conductor import wire
-
     late = wire.Finish("frozen", [wire.Finished(operation.id, frozen.attempt, "failed", fault="too late")])
     assert stage.conductor.finish(late).accepted == []
     server.refresh_from_db()
@@ -203,8 +202,6 @@ def test_a_woken_worker_of_the_past_changes_nothing(stage: Stage, member: Member
 
 
 def _take(operation_id: str, attempt: int, runner: str):  # type: ignore[no-untyped-def]
-    from tasks.conductor import wire
-
     return wire.Take([wire.Bell(operation_id, attempt)], runner)
 
 
@@ -332,8 +329,6 @@ def test_leftovers_are_watched_then_set_aside_then_reaped(
 
 def test_what_a_host_saw_before_a_verb_ended_says_nothing_after_it(stage: Stage, member: Member) -> None:
     """It listed its guests, then a build finished, then its report arrived: the server does not go off for that."""
-    from tasks.conductor import watch, wire
-
     [server] = member.creates()
     stage.settle()
     server.refresh_from_db()
@@ -345,8 +340,6 @@ def test_what_a_host_saw_before_a_verb_ended_says_nothing_after_it(stage: Stage,
 
 def test_a_verb_that_ends_while_a_report_is_read_is_newer_than_the_report(stage: Stage, member: Member) -> None:
     """The build is open when the conductor first looks at the rows, and over when it looks again."""
-    from tasks.conductor import watch, wire
-
     [server] = member.creates()
     stage.settle()
     server.refresh_from_db()
@@ -478,12 +471,34 @@ def test_delete_races_a_build_at_every_step(
         stage.assert_balanced()
 
 
+def test_an_order_that_was_on_its_way_while_the_server_was_deleted_comes_too_late(
+    stage: Stage, member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The conductor gave it out, and its answer was slow: a delete was done and told before the host read it."""
+    [server] = member.creates()
+    stage.ring(Operation.objects.get())
+    create = Operation.objects.get()
+    take = stage.conductor.take
+
+    def slow(body: wire.Take) -> wire.TakeAnswer:
+        monkeypatch.undo()
+        answer = take(body)
+        Delete.request(member.actor, Instance.objects.get(id=server.id))
+        stage.ring(Operation.objects.get(verb="delete"))
+        return answer
+
+    monkeypatch.setattr(stage.conductor, "take", slow)
+    stage.ring(create)
+
+    assert Operation.objects.get(verb="delete").state == "succeeded"
+    assert stage.guests() == {}
+    stage.assert_balanced()
+
+
 @pytest.mark.row("F33")
 def test_a_host_is_down_by_the_databases_clock_alone(stage: Stage, member: Member) -> None:
     """What a host says of the time is not asked; its lease ends by the clock that began it."""
     from hosts.models import Host
-    from tasks.conductor import presence, wire
-
     beat = wire.Beat(stage.nonce, [wire.HostBeat(host.id) for host in stage.hosts])
     presence.beat(stage.agent.id, beat)
     assert all(host.is_up for host in Host.objects.with_liveness())

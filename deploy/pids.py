@@ -150,9 +150,12 @@ def _signal(handles: Iterable[int], number: signal.Signals) -> None:
 def _wait(handles: dict[int, int], seconds: float) -> dict[int, int]:
     """Those of ``handles`` (pidfd -> pid) that still run after at most ``seconds``. Children of ours are reaped."""
     left = dict(handles)
+    poller = select.poll()  # select() knows no file above the 1,024th
+    for handle in handles:
+        poller.register(handle, select.POLLIN)
     deadline = time.monotonic() + seconds
     while left and (rest := deadline - time.monotonic()) > 0:
-        ready, _, _ = select.select(list(left), [], [], rest)
-        for handle in ready:
+        for handle, _what in poller.poll(rest * 1000):
+            poller.unregister(handle)
             left.pop(handle)
     return left

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from pathlib import Path
 
 from computecloud.core import failpoints
@@ -27,6 +28,7 @@ class Journal:
         self._is_torn = False
         self._read()
         self._file = self._open()
+        weakref.finalize(self, os.close, self._file)  # not before the last thread that may write has let go of it
 
     def _read(self) -> None:
         if not self.path.exists():

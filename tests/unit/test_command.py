@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import signal
 import subprocess
 import sys
@@ -64,3 +66,17 @@ def test_a_daemon_that_a_helper_left_behind_stays(tmp_path: Path) -> None:
     time.sleep(0.3)
     assert is_program(daemon, "sleep")
     pids.end([daemon], grace_s=5)
+
+
+def test_processes_are_ended_by_one_that_has_many_files_open() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+    files = [os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC) for _number in range(1100)]
+    try:
+        with subprocess.Popen(["/bin/sleep", "300"]) as one:
+            assert pids.end([one.pid], grace_s=PATIENCE_S) == []
+            assert one.wait() == -signal.SIGTERM
+    finally:
+        for file in files:
+            os.close(file)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -9,6 +9,7 @@ from functools import partial
 from django.db import connection, transaction
 
 from computecloud.core.failpoints import Point
+from operations import sql
 
 
 class Committing:
@@ -47,7 +48,7 @@ def unflushed() -> Iterator[None]:
         return
     if connection.vendor == "postgresql":
         with transaction.atomic():
-            _say("SET LOCAL synchronous_commit TO OFF")
+            sql.each([("SET LOCAL synchronous_commit TO OFF", ())])  # together with BEGIN
             yield
         return
     _say("PRAGMA synchronous=NORMAL")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models.functions import Now
@@ -25,11 +26,13 @@ def accept(
     deadline_s: float | None = None,
     ring: bool = True,
     is_done: bool = False,
+    along: Sequence[sql.Statement] = (),
     **columns: Any,
 ) -> Operation:
     """Write an operation and its event, ring on commit. The partial unique index refuses a second exclusive one.
 
-    ``is_done``: an entry in the history for what this very transaction does.
+    ``is_done``: an entry in the history for what this very transaction does. ``along``: written before it, such as its
+    subject's new row.
     """
     moments = {"deadline_at": ("{later}", sql.seconds(deadline_s or conf().operation_deadline_s))}
     if is_done:
@@ -45,15 +48,12 @@ def accept(
         queue=queue,
         **columns,
     )
-    sql.insert(operation, **moments)
+    statements = [*along, sql.inserting(operation, **moments)]
     if operation.listed:
-        Event.note(
-            f"{subject_kind}.{verb}.accepted",
-            subject_kind,
-            subject_id,
-            project_id=project_id,
-            operation_id=operation.id,
-        )
+        kind = f"{subject_kind}.{verb}.accepted"
+        told = Event.noting(kind, subject_kind, subject_id, project_id=project_id, operation_id=operation.id)
+        statements.append(told)
+    sql.each(statements)
     if ring and not is_done:
         bell.ring_on_commit(operation)
     return operation
@@ -70,15 +70,17 @@ def supersede(subject_kind: str, subject_id: str) -> int:
     return sql.change(Operation, guards, {"state": State.SUPERSEDED, **_ended()})
 
 
-def move(operation: Operation, *, queue: str, **columns: Any) -> bool:
+def move(operation: Operation, *, queue: str, along: Sequence[sql.Statement] = (), **columns: Any) -> bool:
     """Hand a pending or own operation on to another queue. Guarded by state, queue and attempt; rings on commit.
 
     Attempts go on counting, as steps are told apart by them; those that were made elsewhere are no crashes here.
+    ``along``: guarded updates that stand or fall with it. On False the caller rolls back.
     """
     guards = {"id": operation.id, "state": OPEN, "queue": operation.queue, "attempt": operation.attempt}
     pending = {"state": State.PENDING, "queue": queue, "cursor": 0, "runner": "", "lease_until": None}
     pending |= {"handovers": operation.attempt}
-    if not sql.change(Operation, guards, {**pending, "updated_at": Now(), **columns}):
+    moving = sql.changing(Operation, guards, {**pending, "updated_at": Now(), **columns})
+    if 0 in sql.each([moving, *along]):
         return False
     operation.state, operation.queue, operation.handovers = State.PENDING, queue, operation.attempt
     for name, value in columns.items():

@@ -13,6 +13,8 @@ from django.db import connection, models
 from django.db.models.functions import Now
 
 M = TypeVar("M", bound=models.Model)
+Statement = tuple[str, Sequence[Any]]
+"""SQL with its parameters."""
 NOW = {"sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')", "postgresql": "STATEMENT_TIMESTAMP()"}
 """The database's clock, as Django's ``Now()`` writes it."""
 LATER = {
@@ -49,6 +51,22 @@ def update(statement: str, params: Sequence[Any]) -> int:
         return int(cursor.rowcount)
 
 
+def each(statements: Sequence[Statement]) -> list[int]:
+    """Run them in this order and say how many rows each touched: PostgreSQL is asked once for all of them.
+
+    All are run, whatever the first ones touched: for those that a rollback takes back together. See ``update``.
+    https://www.psycopg.org/psycopg3/docs/advanced/pipeline.html
+    """
+    if connection.vendor != "postgresql":
+        return [update(*statement) for statement in statements]
+    connection.ensure_connection()
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        cursors = [connection.create_cursor() for _statement in statements]
+        for cursor, (statement, params) in zip(cursors, statements, strict=True):
+            cursor.execute(_for(statement, "postgresql"), params)
+    return [cursor.rowcount for cursor in cursors]
+
+
 @lru_cache(maxsize=64)
 def _insert(model: type[models.Model], raw: tuple[tuple[str, str], ...], vendor: str) -> tuple[str, list[Any]]:
     """INSERT of a model's columns, without its automatic key and those the database fills in; and their fields."""
@@ -65,18 +83,17 @@ def _insert(model: type[models.Model], raw: tuple[tuple[str, str], ...], vendor:
     return f'INSERT INTO "{options.db_table}" ({names}) VALUES ({marks})', fields  # noqa: S608 -- names of columns only
 
 
-def insert(row: models.Model, **raw: tuple[str, Any]) -> None:
-    """Write a new row by a statement made once for its model; a third of the cost of ``save()``.
+def inserting(row: models.Model, **raw: tuple[str, Any]) -> Statement:
+    """What writes a new row, made once for its model; a third of the cost of ``save()``.
 
     Columns with a database default are left to it. ``raw`` gives columns by SQL: ``x_at=("{later}", parameter)``.
     """
     fragments = tuple((name, fragment) for name, (fragment, _value) in raw.items())
     statement, fields = _insert(type(row), fragments, connection.vendor)
     values = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [*values, *(value for _fragment, value in raw.values())])
     row._state.adding = False
     row._state.db = connection.alias
+    return statement, [*values, *(value for _fragment, value in raw.values())]
 
 
 @lru_cache(maxsize=64)
@@ -126,7 +143,12 @@ def _fields(model: type[models.Model]) -> dict[str, models.Field[Any, Any]]:
 
 
 def change(model: type[models.Model], guards: Mapping[str, Any], changes: Mapping[str, Any]) -> int:
-    """A guarded UPDATE, compiled once for its shape: how many rows it touched. A third of the cost of ``update()``.
+    """Run ``changing``: how many rows it touched. A third of the cost of the ORM's ``update()``."""
+    return update(*changing(model, guards, changes))
+
+
+def changing(model: type[models.Model], guards: Mapping[str, Any], changes: Mapping[str, Any]) -> Statement:
+    """A guarded UPDATE, compiled once for its shape.
 
     A guard's column must equal its value, be null for None, or be among the values of a tuple. A change is a plain
     value or ``Now()``.
@@ -144,9 +166,7 @@ def change(model: type[models.Model], guards: Mapping[str, Any], changes: Mappin
     for name, value in guards.items():
         wanted = () if value is None else value if isinstance(value, tuple) else (value,)
         values += [fields[name].get_db_prep_save(one, connection) for one in wanted]
-    with connection.cursor() as cursor:
-        cursor.execute(_change(model, shape, told, connection.vendor), values)
-        return int(cursor.rowcount)
+    return _change(model, shape, told, connection.vendor), values
 
 
 def rows(statement: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:

@@ -40,9 +40,9 @@ RECOUNT = """UPDATE hosts_inventory SET generation = generation + 1, change = {c
                             WHERE held.host_id = %s AND held.resource_class = %s)
              WHERE host_id = %s AND resource_class = %s AND generation = %s"""
 
-HELD = """SELECT host_id, resource_class, amount, id FROM hosts_allocation
-          WHERE consumer_id = %s AND consumer_kind = %s ORDER BY host_id, resource_class"""
-LET_GO = "DELETE FROM hosts_allocation WHERE id = %s"
+LET_GO = "DELETE FROM hosts_allocation WHERE consumer_id = %s AND consumer_kind = %s"
+ONLY = " AND host_id = %s AND resource_class = %s"
+TELL = " RETURNING host_id, resource_class, amount"
 
 
 @cache
@@ -71,16 +71,18 @@ def claim(
     ``only_open``: the host must take new servers, asked in the statement that takes the first amount.
     """
     values: list[object] = []
+    statements: list[sql.Statement] = []
     room = UNBOUNDED if is_there else 0
     for name in sorted(resources):
         amount = resources[name]
-        asked = only_open and not values
         given = (amount, host_id, name, amount, room)
-        if not sql.update(TAKE_IF_OPEN if asked else TAKE, (*given, host_id) if asked else given):
-            raise ClaimLost(name)
+        asked = only_open and not values
+        statements.append((TAKE_IF_OPEN, (*given, host_id)) if asked else (TAKE, given))
         values += (consumer_id, host_id, name, amount, project_id, user_id)
     if values:
-        sql.update(_hold(len(resources)), values)
+        taken = sql.each([*statements, (_hold(len(resources)), values)])
+        if 0 in taken:
+            raise ClaimLost(sorted(resources)[taken.index(0)])
     elif only_open and not sql.rows(OPEN, (host_id,)):
         raise ClaimLost(f"host {host_id}")
 
@@ -90,11 +92,9 @@ def release(consumer_id: str, consumer_kind: str = "instance", only: tuple[str, 
 
     ``only``: of that, one resource class on one host, ``(host_id, resource_class)``.
     """
-    freed = 0
-    for host_id, name, amount, row_id in sql.rows(HELD, (consumer_id, consumer_kind)):
-        if only in (None, (host_id, name)) and sql.update(LET_GO, (row_id,)):
-            freed += sql.update(GIVE_BACK, (amount, host_id, name))
-    return freed
+    statement = f"{LET_GO}{ONLY if only else ''}{TELL}"
+    freed = sorted(sql.rows(statement, (consumer_id, consumer_kind, *(only or ()))))  # one order for all who write
+    return sum(sql.each([(GIVE_BACK, (amount, host_id, name)) for host_id, name, amount in freed]))
 
 
 def recount(host_id: str, resource_class: str, generation: int) -> bool:

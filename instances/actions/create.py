@@ -105,11 +105,10 @@ class Create(Action):
             first: Operation | None = None
             for row in rows:
                 row.reservation_id = reservation
-                sql.insert(row)
-                if wanted.tags:
-                    InstanceTag.objects.bulk_create([InstanceTag(instance=row, tag=tag) for tag in wanted.tags])
                 accepted = cls._accept(actor, row, wanted, request_id, first)
                 first = first or accepted
+                if wanted.tags:
+                    InstanceTag.objects.bulk_create([InstanceTag(instance=row, tag=tag) for tag in wanted.tags])
         return rows
 
     @classmethod
@@ -193,6 +192,7 @@ class Create(Action):
             parent=first,
             ring=first is None,
             request_key=key,
+            along=[sql.inserting(row)],
         )
 
     # --- at the centre: the placement's commit and its refusal
@@ -201,13 +201,12 @@ class Create(Action):
     def take_host(cls, operation: Operation, instance: Instance, host: Chosen) -> bool:
         """Own the claimed host, in the claim's transaction. False when the operation is no longer ours."""
         epoch = instance.owner_epoch + 1
-        if not dispatch.to_host(operation, host, epoch):
-            return False
         changes: dict[str, Any] = {"host_id": host.id, "owner_epoch": epoch, "availability_zone": host.zone}
         if instance.network_wishes:
             changes["network_info"] = msgspec.to_builtins(cls.ports(instance, host))
         guards = {"id": instance.id, "deleted_at": None, "open_operation": operation.id}
-        return bool(sql.change(Instance, guards, instance.cache_for(operation, **changes)))
+        owning = sql.changing(Instance, guards, instance.cache(operation.verb, "host", **changes))
+        return dispatch.to_host(operation, host, epoch, along=[owning])
 
     @staticmethod
     def ports(instance: Instance, host: Chosen) -> list[networks.PortInfo]:

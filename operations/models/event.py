@@ -29,8 +29,13 @@ class Event(models.Model):
         return self.kind
 
     @classmethod
-    def note(cls, kind: str, subject_kind: str, subject_id: str, **data: Any) -> Event:
+    def note(cls, kind: str, subject_kind: str, subject_id: str, **data: Any) -> None:
         """Write one; ``project_id`` and ``operation_id`` may be among the keywords."""
+        sql.update(*cls.noting(kind, subject_kind, subject_id, **data))
+
+    @classmethod
+    def noting(cls, kind: str, subject_kind: str, subject_id: str, **data: Any) -> sql.Statement:
+        """``note`` as a statement, for who has others to run along with it."""
         project_id, operation_id = data.pop("project_id", "") or "", data.pop("operation_id", "") or ""
         event = cls(
             kind=kind,
@@ -40,5 +45,4 @@ class Event(models.Model):
             operation_id=operation_id,
             data=data,
         )
-        sql.insert(event)
-        return event
+        return sql.inserting(event)

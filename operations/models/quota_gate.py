@@ -61,20 +61,20 @@ class QuotaGate(models.Model):
     @classmethod
     def add(cls, project_id: str, amounts: Mapping[str, int]) -> None:
         """Take what is asked of each resource, in sorted order, or raise OverQuota. In the caller's transaction."""
-        for resource in sorted(amounts):
-            amount = amounts[resource]
-            if not cls._take(project_id, resource, amount):
-                cls._ensure(project_id, resource)
-                if not cls._take(project_id, resource, amount):
-                    raise cls._refusal(project_id, resource, amount)
+        resources = sorted(amounts)
+        taken = sql.each([cls._taking(project_id, resource, amounts[resource]) for resource in resources])
+        for resource in [one for one, rows in zip(resources, taken, strict=True) if not rows]:
+            cls._ensure(project_id, resource)
+            if not sql.update(*cls._taking(project_id, resource, amounts[resource])):
+                raise cls._refusal(project_id, resource, amounts[resource])
 
     @classmethod
-    def _take(cls, project_id: str, resource: str, amount: int) -> bool:
+    def _taking(cls, project_id: str, resource: str, amount: int) -> sql.Statement:
         default = default_limit(resource)
         room = UNLIMITED if default < 0 else default
         if amount > 0:
-            return bool(sql.update(TAKE, (amount, project_id, resource, amount, room)))
-        return bool(sql.update(ADD, (amount, amount, project_id, resource)))
+            return TAKE, (amount, project_id, resource, amount, room)
+        return ADD, (amount, amount, project_id, resource)
 
     @classmethod
     def _ensure(cls, project_id: str, resource: str) -> None:
@@ -93,5 +93,4 @@ class QuotaGate(models.Model):
     @classmethod
     def give_back(cls, project_id: str, amounts: Mapping[str, int]) -> None:
         """Return what was taken. Once: the caller's own guarded update decides that."""
-        for resource in sorted(amounts):
-            sql.update(ADD, (-amounts[resource], -amounts[resource], project_id, resource))
+        sql.each([(ADD, (-amounts[one], -amounts[one], project_id, one)) for one in sorted(amounts)])

@@ -9,7 +9,6 @@ from functools import partial
 from django.db import connection, transaction
 
 from computecloud.core.failpoints import Point
-from operations import sql
 
 
 class Committing:
@@ -48,7 +47,7 @@ def unflushed() -> Iterator[None]:
         return
     if connection.vendor == "postgresql":
         with transaction.atomic():
-            sql.each([("SET LOCAL synchronous_commit TO OFF", ())])  # together with BEGIN
+            _say("SET LOCAL synchronous_commit TO OFF")
             yield
         return
     _say("PRAGMA synchronous=NORMAL")

@@ -13,6 +13,7 @@ from django.db import connection, models
 from django.db.models.functions import Now
 
 M = TypeVar("M", bound=models.Model)
+N = TypeVar("N", bound=models.Model)
 Statement = tuple[str, Sequence[Any]]
 """SQL with its parameters."""
 NOW = {"sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')", "postgresql": "STATEMENT_TIMESTAMP()"}
@@ -59,12 +60,17 @@ def each(statements: Sequence[Statement]) -> list[int]:
     """
     if connection.vendor != "postgresql":
         return [update(*statement) for statement in statements]
+    return [cursor.rowcount for cursor in _in_one_trip(statements)]
+
+
+def _in_one_trip(statements: Sequence[Statement]) -> list[Any]:
+    """PostgreSQL's cursors, with what each statement brought."""
     connection.ensure_connection()
     with connection.wrap_database_errors, connection.connection.pipeline():
         cursors = [connection.create_cursor() for _statement in statements]
         for cursor, (statement, params) in zip(cursors, statements, strict=True):
             cursor.execute(_for(statement, "postgresql"), params)
-    return [cursor.rowcount for cursor in cursors]
+    return cursors
 
 
 @lru_cache(maxsize=64)
@@ -178,11 +184,32 @@ def rows(statement: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
 
 def find(model: type[M], key: str) -> M | None:
     """A row by its key, at a sixth of the cost of ``get()``."""
-    statement, compiler, converters, names = _select(model, connection.alias)
     with connection.cursor() as cursor:
-        cursor.execute(statement, [key])
-        row = cursor.fetchone()
+        cursor.execute(_select(model, connection.alias)[0], [key])
+        return _made(model, cursor.fetchone())
+
+
+def find_both(model: type[M], key: str, other: type[N], by: str) -> tuple[M | None, N | None]:
+    """A row by its key, and the one of ``other`` whose key stands in its column ``by``; PostgreSQL is asked once."""
+    if connection.vendor != "postgresql":
+        first = find(model, key)
+        return first, find(other, getattr(first, by)) if first else None
+    both = [(_select(model, connection.alias)[0], [key]), (_named_by(other, model, by, connection.alias), [key])]
+    one, two = _in_one_trip(both)
+    return _made(model, one.fetchone()), _made(other, two.fetchone())
+
+
+@lru_cache(maxsize=64)
+def _named_by(model: type[models.Model], namer: type[models.Model], by: str, alias: str) -> str:
+    """SELECT of a whole row by the key that another row's column holds."""
+    names = _fields(namer)
+    key = f'(SELECT "{names[by].column}" FROM "{namer._meta.db_table}" WHERE "{names["id"].column}" = %s)'  # noqa: S608 -- names of columns only
+    return _select(model, alias)[0].replace("%s", key)
+
+
+def _made(model: type[M], row: Any) -> M | None:
     if row is None:
         return None
+    _statement, compiler, converters, names = _select(model, connection.alias)
     values = next(iter(compiler.apply_converters([row], converters)))
     return model.from_db(connection.alias, names, values)

@@ -82,10 +82,11 @@ def place_waiting(since_s: float = 0.0) -> int:
 
 def _waiting(operation_id: str, attempt: int) -> Waiting | None:
     """The operation and its server, if it still waits at the centre under this attempt."""
-    operation = sql.find(Operation, operation_id) if not conf().restoring else None
+    if conf().restoring:
+        return None
+    operation, instance = sql.find_both(Operation, operation_id, Instance, "subject_id")
     if operation is None or (operation.state, operation.queue, operation.attempt) != (State.PENDING, CONTROL, attempt):
         return None
-    instance = sql.find(Instance, operation.subject_id)
     if instance is None or instance.deleted_at is not None or instance.open_operation != operation.id:
         return None
     return operation, instance

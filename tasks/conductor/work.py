@@ -27,7 +27,7 @@ def take(asked: wire.Take, hosts: frozenset[str]) -> wire.TakeAnswer:
     """Orders for those operations that this runner won. What it cannot read stays as it is, for one that can (F48)."""
     orders, unreadable = [], []
     for rung in asked.operations:
-        operation = sql.find(Operation, rung.id)
+        operation, instance = sql.find_both(Operation, rung.id, Instance, "subject_id")
         if operation is None or operation.host_id not in hosts or operation.attempt != rung.attempt:
             continue
         if operation.exclusive and conf().restoring:
@@ -35,17 +35,16 @@ def take(asked: wire.Take, hosts: frozenset[str]) -> wire.TakeAnswer:
         if operation.schema_version not in asked.reads:
             unreadable.append(operation.id)
             continue
-        order = _take_one(operation, asked.runner)
+        order = _take_one(operation, instance, asked.runner)
         if order is not None:
             orders.append(order)
     return wire.TakeAnswer(orders, unreadable)
 
 
-def _take_one(operation: Operation, runner: str) -> wire.OrderWire | None:
+def _take_one(operation: Operation, instance: Instance | None, runner: str) -> wire.OrderWire | None:
     action = ACTIONS.get(operation.verb)
     if action is None:
         return None  # a verb of a newer version stays pending for a host that knows it
-    instance = sql.find(Instance, operation.subject_id)
     if instance is None or instance.owner_epoch != operation.epoch:
         return None
     won = Operation.objects.take(
@@ -101,7 +100,7 @@ def finish(asked: wire.Finish, hosts: frozenset[str]) -> wire.FinishAnswer:
 def _finish_one(report: wire.Finished, runner: str, hosts: frozenset[str]) -> bool:
     host_id = next(iter(hosts)) if len(hosts) == 1 else ""  # of a crash point's scope
     with FINISHING(host_id):
-        operation = sql.find(Operation, report.id)
+        operation, instance = sql.find_both(Operation, report.id, Instance, "subject_id")
         if operation is None or not _holds(operation, report, runner, hosts):
             return False
         _note_steps(operation, report)
@@ -109,7 +108,6 @@ def _finish_one(report: wire.Finished, runner: str, hosts: frozenset[str]) -> bo
             return _give_back(operation, report)
         if report.outcome == "retry" and operation.crashes < conf().max_attempts:
             return _try_again(operation, report)
-        instance = sql.find(Instance, operation.subject_id)
         if instance is None or instance.owner_epoch != operation.epoch:
             return False
         outcome = "done" if report.outcome == "done" else "failed"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from django.db import IntegrityError, transaction
 
+from instances.models import Instance
 from operations import sql
-from operations.models import Event, QuotaGate
+from operations.models import Event, Operation, QuotaGate
 
 pytestmark = pytest.mark.django_db(transaction=True)
 USED = "UPDATE operations_quotagate SET used = used + %s WHERE project_id = 'p' AND resource = %s"
@@ -35,3 +36,11 @@ def test_one_that_the_database_refuses_takes_the_others_along(gates: None) -> No
         sql.each([(USED, (2, "cores")), (USED, (-1, "instances")), (USED, (5, "cores"))])
     assert used() == {"cores": 0, "instances": 0}
     assert sql.each([(USED, (4, "cores"))]) == [1], "the connection goes on"
+
+
+def test_a_row_comes_with_the_one_that_it_names(server: Instance) -> None:
+    create = Operation.objects.get()
+    assert sql.find_both(Operation, create.id, Instance, "subject_id") == (create, server)
+    assert sql.find_both(Operation, "none", Instance, "subject_id") == (None, None)
+    server.delete()
+    assert sql.find_both(Operation, create.id, Instance, "subject_id") == (create, None)

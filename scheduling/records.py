@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from computecloud.core.ids import new_uuid
+from computecloud.core.ids import new_ordered_uuid
 from operations import sql
 from scheduling import snapshots
 from scheduling.configuration import UnknownRule, find_filter, find_weigher
@@ -113,9 +113,9 @@ def store(seen: Seen, chosen: tuple[str, str] | None, lost_races: int, fault: st
     sql.update(
         INSERT,
         (
-            new_uuid(), request.consumer_id, request.project_id, request.trigger, verdict.hosts, chosen_id, chosen_name,
-            verdict.blocked_by, lost_races, fault, verdict.took_us, verdict.seed, verdict.rules.key, seen.snapshot,
-            _encode(body),
+            new_ordered_uuid(), request.consumer_id, request.project_id, request.trigger, verdict.hosts,
+            chosen_id, chosen_name, verdict.blocked_by, lost_races, fault, verdict.took_us, verdict.seed,
+            verdict.rules.key, seen.snapshot, _encode(body),
         ),
     )  # fmt: skip
 
@@ -177,5 +177,5 @@ def replay(decision: Decision, rules: Rules) -> Verdict:
 
 def last_alternates(consumer_id: str) -> tuple[str, ...]:
     """The hosts that the consumer's last decision kept for a failed build."""
-    last: Any = Decision.objects.filter(consumer_id=consumer_id).order_by("-created_at").first()
+    last: Any = Decision.objects.filter(consumer_id=consumer_id).order_by("-id").first()
     return tuple(body_of(last).alternates) if last else ()

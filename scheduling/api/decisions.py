@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from itertools import dropwhile, islice
 from typing import Any
 
@@ -24,6 +25,7 @@ from scheduling.api.shapes import (
 )
 from scheduling.explanation import ACCEPTED_BY_ALL, CHOSEN, REFUSED, Explanation, HostOutcome
 from scheduling.models import Decision
+from scheduling.models.decision import DecisionQuerySet
 
 HOST_NAMES = "computecloud:decisions:host-names"
 OUTCOMES = (REFUSED, ACCEPTED_BY_ALL, CHOSEN)
@@ -50,8 +52,8 @@ class DecisionFilter(django_filters.FilterSet):
     is_placed = BooleanFilter(method="only_placed", label="Whether a host was found.")
     lost_races = django_filters.NumberFilter(lookup_expr="gte", label="At least so many.")
     took_us_over = django_filters.NumberFilter(field_name="took_us", lookup_expr="gte")
-    created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    created_after = django_filters.IsoDateTimeFilter(method="made_since")
+    created_before = django_filters.IsoDateTimeFilter(method="made_before")
 
     class Meta:
         model = Decision
@@ -59,6 +61,12 @@ class DecisionFilter(django_filters.FilterSet):
 
     def only_placed(self, rows: QuerySet[Decision], name: str, value: bool) -> QuerySet[Decision]:
         return rows.exclude(chosen_host_id="") if value else rows.filter(chosen_host_id="")
+
+    def made_since(self, rows: DecisionQuerySet, name: str, value: datetime) -> DecisionQuerySet:
+        return rows.since(value)
+
+    def made_before(self, rows: DecisionQuerySet, name: str, value: datetime) -> DecisionQuerySet:
+        return rows.before(value)
 
 
 class DecisionViewSet(ReadViewSet):

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_aware
@@ -21,6 +20,7 @@ from computecloud.http.views import ServiceViewSet, accepts
 from scheduling import configuration
 from scheduling.api.rules import CHANGE
 from scheduling.models import Decision
+from scheduling.models.decision import DecisionQuerySet
 from scheduling.replay import Outcome, replay
 from scheduling.rules import Rules
 
@@ -72,17 +72,17 @@ class ReplayViewSet(ServiceViewSet):
     @accepts(BODY)
     def replay(self, request: Any, body: dict[str, Any]) -> HttpResponse:
         """How many winners change, failures gained and lost, spread before and after."""
-        chosen = decisions(body).order_by("-created_at", "-id")[: body.get("limit", 1000)]
+        chosen = decisions(body).order_by("-id")[: body.get("limit", 1000)]
         return answer(replay(chosen.iterator(chunk_size=200), rules_of(body)))
 
 
-def decisions(body: dict[str, Any]) -> QuerySet[Decision]:
+def decisions(body: dict[str, Any]) -> DecisionQuerySet:
     """Those that the body names. Raises Invalid."""
     rows = Decision.objects.all()
     if "created_after" in body:
-        rows = rows.filter(created_at__gte=_moment(body["created_after"]))
+        rows = rows.since(_moment(body["created_after"]))
     if "created_before" in body:
-        rows = rows.filter(created_at__lt=_moment(body["created_before"]))
+        rows = rows.before(_moment(body["created_before"]))
     if "trigger" in body:
         rows = rows.filter(trigger=body["trigger"])
     if "project_id" in body:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Self
 
 from django.db import models
 from django.db.models.functions import Now
 
 from computecloud.core.actor import Actor
-from computecloud.core.ids import new_uuid
+from computecloud.core.ids import first_ordered_uuid, new_ordered_uuid
+
+CLOCKS_DIFFER_S = 300.0  # a scheduler's, which ids are made by, and the database's: at most
 
 
 class DecisionQuerySet(models.QuerySet["Decision"]):
@@ -16,14 +19,22 @@ class DecisionQuerySet(models.QuerySet["Decision"]):
         """Own project's; all for an administrator."""
         return self if actor.is_admin else self.filter(project_id=actor.project_id or "-")
 
+    def since(self, moment: datetime) -> Self:
+        """Made at that moment or later."""
+        return self.filter(id__gte=first_ordered_uuid(moment.timestamp() - CLOCKS_DIFFER_S), created_at__gte=moment)
+
+    def before(self, moment: datetime) -> Self:
+        return self.filter(id__lt=first_ordered_uuid(moment.timestamp() + CLOCKS_DIFFER_S), created_at__lt=moment)
+
 
 class Decision(models.Model):
     """The columns that lists are made of; ``body`` holds the rest, see ``scheduling.records``.
 
+    ``id`` sorts by time, so that it serves the lists and the retention too: every placement pays for each index.
     ``snapshot`` and ``rules`` name the ``Snapshot`` rows that it was made on: with ``body`` they give back that table.
     """
 
-    id = models.CharField(primary_key=True, max_length=36, default=new_uuid, editable=False)
+    id = models.CharField(primary_key=True, max_length=36, default=new_ordered_uuid, editable=False)
     consumer_id = models.CharField(max_length=64, db_index=True)
     project_id = models.CharField(max_length=64, blank=True)
     trigger = models.CharField(max_length=32)
@@ -38,12 +49,12 @@ class Decision(models.Model):
     rules = models.CharField(max_length=32, blank=True)
     snapshot = models.CharField(max_length=32, blank=True)
     body = models.BinaryField(default=bytes)
-    created_at = models.DateTimeField(db_default=Now(), db_index=True)
+    created_at = models.DateTimeField(db_default=Now())
 
     objects = DecisionQuerySet.as_manager()
 
     class Meta:
-        ordering = ("-created_at",)
+        ordering = ("-id",)
 
     def __str__(self) -> str:
         return f"{self.consumer_id} → {self.chosen_host_name or 'nowhere'}"

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from django.db.models.functions import Now
 
+from computecloud.core.clock import utcnow
+from computecloud.core.ids import new_ordered_uuid
 from hosts.models import Aggregate, AggregateHost, Allocation, Host, Inventory
 from instances.actions.create import FlavorSnapshot
 from instances.actions.delete import Delete
@@ -249,8 +251,9 @@ def test_old_decisions_go_and_their_snapshots_some_hours_later(stage: Stage) -> 
     day = 24 * 3600.0
     retention.purge(day)
     assert Decision.objects.count() == 1
-    Decision.objects.update(created_at=Now() - timedelta(days=1, minutes=1))
-    Snapshot.objects.update(created_at=Now() - timedelta(days=1, minutes=1))
+    yesterday = utcnow() - timedelta(days=1, minutes=6)
+    Decision.objects.update(id=new_ordered_uuid(yesterday.timestamp()), created_at=yesterday)
+    Snapshot.objects.update(created_at=yesterday)
     retention.purge(day)
     assert (Decision.objects.count(), Snapshot.objects.count()) == (0, 3), "a scheduler may refer to them yet"
     Snapshot.objects.update(created_at=Now() - timedelta(days=1, hours=3))

@@ -179,6 +179,7 @@ class Conf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     host_threads: int = 8
 
     # --- guests
+    reclaim_instance_interval_s: int = 0  # a deleted server may be restored for so long; 0: it is gone at once
     shelved_offload_s: int = 0  # a shelved server gives its host up after so long; -1: only by an administrator
     stop_timeout_s: int = 60  # ask a guest that long before its power is cut
 

@@ -77,7 +77,7 @@ def _hold_still(row: Instance) -> bool:
 def _quotas() -> list[Drift]:
     counted: dict[str, dict[str, Any]] = {
         row["project_id"]: dict(row)
-        for row in Instance.objects.alive().order_by().values("project_id").annotate(**COUNTED)
+        for row in Instance.objects.counted().order_by().values("project_id").annotate(**COUNTED)
     }
     wrong = []
     for gate in QuotaGate.objects.filter(resource__in=COUNTED, project_id__regex="^[^:]*$"):
@@ -91,7 +91,7 @@ def _quotas() -> list[Drift]:
 def _recount(gate: QuotaGate) -> bool:
     """Count anew, if nobody has taken or given back since: every change of the count changes the gate."""
     count = (
-        Instance.objects.alive()
+        Instance.objects.counted()
         .filter(project_id=OuterRef("project_id"))
         .order_by()
         .values("project_id")

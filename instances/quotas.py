@@ -113,21 +113,22 @@ def in_use(project_id: str, user_id: str | None = None) -> dict[str, int]:
     return used | {"server_groups": groups.count()}
 
 
-def _servers_of(project_id: str, user_id: str) -> dict[str, int]:
-    alive = Instance.objects.filter(project_id=project_id, user_id=user_id, deleted_at__isnull=True)
-    sums = alive.aggregate(instances=Count("pk"), cores=Sum("vcpus"), ram=Sum("ram_mb"))
+def _servers_of(project_id: str, user_id: str, besides: str = "") -> dict[str, int]:
+    counted = Instance.objects.counted().filter(project_id=project_id, user_id=user_id).exclude(id=besides)
+    sums = counted.aggregate(instances=Count("pk"), cores=Sum("vcpus"), ram=Sum("ram_mb"))
     return {name: int(value or 0) for name, value in sums.items()}
 
 
-def check_user(project_id: str, user_id: str, wanted: Mapping[str, int]) -> None:
+def check_user(project_id: str, user_id: str, wanted: Mapping[str, int], *, besides: str = "") -> None:
     """Hold a user to his own limits, if he has any: ``wanted`` more of each resource (Nova's names).
 
+    ``besides``: a server that is not counted with the others.
     Raises OverQuota. One query when there are no such limits; in the transaction that takes from the project's gates.
     """
     limits = _of_user(project_id, user_id)
     if not any(limits.get(resource, -1) >= 0 for resource in wanted):
         return
-    used = _servers_of(project_id, user_id)
+    used = _servers_of(project_id, user_id, besides)
     for resource, amount in sorted(wanted.items()):
         limit = limits.get(resource, -1)
         if 0 <= limit < used.get(resource, 0) + amount:

@@ -43,6 +43,8 @@ class TaskState(StrEnum):
     POWERING_OFF = "powering-off"
     POWERING_ON = "powering-on"
     DELETING = "deleting"
+    SOFT_DELETING = "soft-deleting"
+    RESTORING = "restoring"
     MIGRATING = "migrating"
     UPDATING_PASSWORD = "updating_password"  # noqa: S105 (a state's name)
     REBUILDING = "rebuilding"
@@ -116,6 +118,8 @@ STATUS: dict[VmState, tuple[Status, dict[TaskState, Status]]] = {
 WHILE: dict[str, dict[str, TaskState]] = {
     "create": {"control": T.SCHEDULING, "host": T.SPAWNING},
     "delete": {"": T.DELETING},
+    "softDelete": {"": T.SOFT_DELETING},
+    "restore": {"": T.RESTORING},
     "start": {"": T.POWERING_ON},
     "stop": {"": T.POWERING_OFF},
     "reboot": {"": T.REBOOTING, "hard": T.REBOOTING_HARD},
@@ -138,6 +142,8 @@ WHILE: dict[str, dict[str, TaskState]] = {
 ENDS: dict[str, VmState] = {
     "create": V.ACTIVE,
     "delete": V.DELETED,
+    "softDelete": V.SOFT_DELETED,
+    "restore": V.ACTIVE,
     "start": V.ACTIVE,
     "stop": V.STOPPED,
     "reboot": V.ACTIVE,

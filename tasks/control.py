@@ -17,6 +17,7 @@ from hosts import brokers, enrolment
 from instances.actions.base import Report
 from instances.actions.registry import ACTIONS
 from instances.actions.shelve import ShelveOffload
+from instances.actions.soft_delete import Reclaim
 from instances.models import Instance
 from integrations.images import facade as images
 from operations import bell
@@ -81,6 +82,8 @@ def sweep() -> None:
         end_hopeless()
         if conf().shelved_offload_s >= 0:
             ShelveOffload.follow_all(conf().shelved_offload_s)
+        if conf().reclaim_instance_interval_s > 0:
+            Reclaim.all_older_than(conf().reclaim_instance_interval_s)
     news.deliver()
     images.sweep()
 

@@ -122,8 +122,9 @@ class Rescuing(ABC):
         """The guest, asked to go off, boots from ``spec.rescue``. Undone, it is on again if it ``was_on``."""
 
     @abstractmethod
-    def unrescue(self, spec: GuestSpec, *, timeout_s: int = 60) -> Sequence[Step]:
-        """It boots from its own disk again, and nothing of the rescue is left. Undone, it is rescued as before."""
+    def unrescue(self, spec: GuestSpec, *, was_on: bool = True, timeout_s: int = 60) -> Sequence[Step]:
+        """It boots from its own disk again, and nothing of a rescue is left. Undone, it is as before, on if it
+        ``was_on``."""
 
 
 class Rebuilding(ABC):

@@ -71,6 +71,7 @@ class Action:
     """One verb of a server. Subclasses set the class attributes and ``perform``."""
 
     verb: ClassVar[str]
+    shown_as: ClassVar[str] = ""  # in the server's history, when not as the verb
     rule: ClassVar[str]
     allowed_from: ClassVar[frozenset[VmState]] = frozenset()
     with_spec: ClassVar[bool] = True  # the host gets the guest's whole spec

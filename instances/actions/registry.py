@@ -14,11 +14,12 @@ from instances.actions.reboot import Reboot
 from instances.actions.rebuild import Rebuild
 from instances.actions.rescue import Rescue, Unrescue
 from instances.actions.shelve import Shelve, ShelveOffload, Unshelve
+from instances.actions.soft_delete import Restore, SoftDelete
 from instances.actions.suspend import Resume, Suspend
 
 VERBS: tuple[type[Action], ...] = (
     Create, Delete, Start, Stop, Reboot, Pause, Unpause, Suspend, Resume, CreateImage, ConsoleOutput,
-    Rescue, Unrescue, Rebuild, Shelve, ShelveOffload, Unshelve, CreateBackup,
+    Rescue, Unrescue, Rebuild, Shelve, ShelveOffload, Unshelve, CreateBackup, SoftDelete, Restore,
 )  # fmt: skip
 ACTIONS: dict[str, type[Action]] = {action.verb: action for action in VERBS}
 OLDEST_READ = 1

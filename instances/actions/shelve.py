@@ -83,6 +83,7 @@ class ShelveOffload(Action):
     rule = "os_compute_api:os-shelve:shelve_offload"
     allowed_from = frozenset({VmState.SHELVED})
     with_spec = False
+    reshapes = True
     schema_version = 4
 
     @classmethod
@@ -109,11 +110,16 @@ class ShelveOffload(Action):
     def succeed(cls, operation: Operation, instance: Instance, report: Report) -> None:
         if not engine.close(operation, State.SUCCEEDED):
             return
+        cls.settle(operation, instance, open_operation=None, **cls.given_up(instance))
+
+    @classmethod
+    def given_up(cls, instance: Instance) -> dict[str, Any]:
+        """The columns of a server whose host has nothing of it any more; what it held there is given back."""
         cls.let_go(instance)
-        changes: dict[str, Any] = {"host_id": None, "observed_power": PowerState.NOSTATE.value}
         if instance.network_info:
             networks.move(instance.id, "", "")
-        cls.settle(operation, instance, open_operation=None, settled=VmState.SHELVED_OFFLOADED.value, **changes)
+        offloaded = VmState.SHELVED_OFFLOADED.value
+        return {"settled": offloaded, "host_id": None, "observed_power": PowerState.NOSTATE.value}
 
 
 class Unshelve(Action):

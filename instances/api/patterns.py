@@ -22,3 +22,23 @@ def matcher(pattern: str) -> Callable[[str], bool]:
         raise Invalid("The search pattern is not a valid regular expression.") from None
     found: Callable[[str], bool] = validator.is_valid
     return found
+
+
+def literal(pattern: str, *, dots: bool = False) -> tuple[str, bool, bool] | None:
+    """(text, anchored at the start, anchored at the end), or None for what is a real expression.
+
+    ``dots``: a dot stands for itself, as in addresses.
+    """
+    starts, ends = pattern.startswith("^"), pattern.endswith("$") and not pattern.endswith("\\$")
+    inner = pattern[1 if starts else 0 : -1 if ends else None]
+    text: list[str] = []
+    characters = iter(inner)
+    for character in characters:
+        if character == "\\":
+            character = next(characters, "")
+            if character.isalnum() or not character:
+                return None
+        elif character in "*+?[](){}|^$" or (character == "." and not dots):
+            return None
+        text.append(character)
+    return "".join(text), starts, ends

@@ -26,6 +26,7 @@ from instances.actions.reboot import Reboot
 from instances.actions.rebuild import Rebuild
 from instances.actions.rescue import Rescue, Unrescue
 from instances.actions.shelve import Shelve, ShelveOffload, Unshelve
+from instances.actions.soft_delete import Restore
 from instances.actions.suspend import Resume, Suspend
 from instances.api.asked import Asked, Entry
 from instances.api.schemas import server_actions as schemas
@@ -33,7 +34,6 @@ from instances.api.schemas.types import number
 from instances.api.server_rebuild import rebuild
 from instances.api.server_rescue import rescue
 from instances.api.server_shelve import unshelve
-from instances.errors import InstanceInvalidState
 
 
 def _plain(key: str, action: type[Action]) -> Entry:
@@ -125,13 +125,6 @@ def _inject_network_info(asked: Asked) -> HttpResponse:
     return empty(202)
 
 
-def _restore(asked: Asked) -> HttpResponse:
-    """Deletes are never soft here, so there is no server in the one state that could be restored from."""
-    raise InstanceInvalidState(
-        verb="restore", instance_id=asked.server.id, attribute="vm_state", state=asked.server.vm_state
-    )
-
-
 def _group_name(asked: Asked) -> str:
     name: str = asked.args["name"]
     if not name.strip():
@@ -165,7 +158,7 @@ TABLE: dict[str, Entry] = {
         schemas.anything("injectNetworkInfo"),
         _inject_network_info,
     ),
-    "restore": Entry("os_compute_api:os-deferred-delete:restore", schemas.anything("restore"), _restore),
+    "restore": _plain("restore", Restore),
     "addSecurityGroup": Entry(
         "os_compute_api:os-security-groups:add", schemas.group("addSecurityGroup"), _add_group
     ),

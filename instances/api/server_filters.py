@@ -21,12 +21,12 @@ from computecloud.http.pagination import keyset, limit_of
 from computecloud.http.policy import allows, authorize
 from computecloud.http.services import Version
 from instances.api import server_hosts
-from instances.api.patterns import matcher
+from instances.api.patterns import literal, matcher
 from instances.api.queries import Params, last, whole_number
 from instances.api.schemas.servers import JOINED, TAG_FILTERS
 from instances.api.server_shapes import nics_of
 from instances.models import Instance, InstanceTag
-from instances.states import Status
+from instances.states import Status, VmState
 
 Rows = QuerySet[Instance]
 Test = Callable[[Any], bool]
@@ -38,6 +38,8 @@ TRUE_WORDS = frozenset({"1", "t", "true", "on", "y", "yes"})
 FALSE_WORDS = frozenset({"0", "f", "false", "off", "n", "no"})
 MOST_SCANNED = 20_000
 MOST_TAGS = 50
+SOFTLY = Q(vm_state=VmState.SOFT_DELETED.value)
+DEAD = Q(deleted_at__isnull=False) | SOFTLY
 ALL_FILTERS = "os_compute_api:servers:allow_all_filters"
 
 FOR_EVERYBODY = {
@@ -73,26 +75,6 @@ FORGOTTEN_KEYS = frozenset({
 })  # fmt: skip
 """Once columns of Nova's table: accepted and ignored until 2.74 (``locked`` sorts from 2.73 on)."""
 OPERATORS_KEYS = frozenset({"host", "node"})
-
-
-def literal(pattern: str, *, dots: bool = False) -> tuple[str, bool, bool] | None:
-    """(text, anchored at the start, anchored at the end), or None for what is a real expression.
-
-    ``dots``: a dot stands for itself, as in addresses.
-    """
-    starts, ends = pattern.startswith("^"), pattern.endswith("$") and not pattern.endswith("\\$")
-    inner = pattern[1 if starts else 0 : -1 if ends else None]
-    text: list[str] = []
-    characters = iter(inner)
-    for character in characters:
-        if character == "\\":
-            character = next(characters, "")
-            if character.isalnum() or not character:
-                return None
-        elif character in "*+?[](){}|^$" or (character == "." and not dots):
-            return None
-        text.append(character)
-    return "".join(text), starts, ends
 
 
 def _like(column: str, text: str, starts: bool, ends: bool) -> Q:
@@ -285,7 +267,7 @@ def search(actor: Actor, version: Version, params: Params, *, detail: bool) -> S
     found = Search(_of_whom(actor, params, detail))
     if statuses is not None:
         found.narrow(status__in=sorted(statuses))
-    _by_time(found, params, dead_only=statuses == {Status.DELETED})
+    _by_time(found, params, statuses or set(), sees_soft=actor.is_admin)
     for name in ("power_state", "launch_index"):
         if (number := whole_number(params, name)) is not None:
             found.narrow(**{name: number})
@@ -319,8 +301,11 @@ def _of_whom(actor: Actor, params: Params, detail: bool) -> Rows:
     return rows
 
 
-def _by_time(found: Search, params: Params, *, dead_only: bool) -> None:
-    """When they changed, and whether deleted ones are meant: with a time, living and deleted ones are."""
+def _by_time(found: Search, params: Params, statuses: set[str], *, sees_soft: bool) -> None:
+    """When they changed, and whether deleted ones are meant: with a time, living and deleted ones are.
+
+    Soft-deleted ones belong to the deleted; an administrator may ask for them by their status too.
+    """
     since, before = last(params, "changes-since"), last(params, "changes-before")
     start = _moment(since, "changes-since") if since else None
     end = _moment(before, "changes-before") if before else None
@@ -330,9 +315,14 @@ def _by_time(found: Search, params: Params, *, dead_only: bool) -> None:
         found.narrow(updated_at__gte=start)
     if end:
         found.narrow(updated_at__lte=end)
-    deleted = last(params, "deleted")
-    if dead_only or deleted is not None or not (start or end):
-        found.narrow(deleted_at__isnull=not (dead_only or (deleted is not None and _truth(deleted, default=False))))
+    deleted, soft = last(params, "deleted"), last(params, "soft_deleted")
+    dead_only = statuses == {Status.DELETED}
+    if dead_only or (deleted is not None and _truth(deleted, default=False)):
+        found.narrow(DEAD if soft is None or _truth(soft, default=True) else Q(deleted_at__isnull=False))
+    elif deleted is not None or not (start or end):
+        found.narrow(deleted_at__isnull=True)
+        if not ((soft and _truth(soft, default=False)) or (sees_soft and Status.SOFT_DELETED in statuses)):
+            found.narrow(~SOFTLY)
 
 
 def sort_of(actor: Actor, version: Version, params: Params) -> list[tuple[str, str]]:

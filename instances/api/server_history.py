@@ -17,6 +17,7 @@ from computecloud.http.pagination import keyset, limit_of
 from computecloud.http.policy import allows
 from computecloud.http.services import Version
 from computecloud.http.views import ServiceViewSet, query
+from instances.actions.registry import ACTIONS
 from instances.api import server_hosts
 from instances.api.links import next_links
 from instances.api.queries import Params, last, only_since
@@ -34,7 +35,7 @@ class ActionShape(VersionedShape):
     """One action in the list. ``message`` says "Error" when it failed."""
 
     fields = {
-        "action": Field("verb"),
+        "action": Field(lambda row, _: ACTIONS[row.verb].shown_as or row.verb if row.verb in ACTIONS else row.verb),
         "instance_uuid": Field("subject_id"),
         "request_id": Field("request_id"),
         "user_id": Field("user_id"),

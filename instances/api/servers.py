@@ -11,7 +11,7 @@ from computecloud.core.errors import NotFound
 from computecloud.http.answers import answer, empty
 from computecloud.http.views import ServiceViewSet, accepts, query
 from instances import repeats, servers
-from instances.actions.delete import Delete
+from instances.actions.soft_delete import remove
 from instances.api import server_filters, server_rows, server_shapes
 from instances.api.links import next_links, thing_links
 from instances.api.queries import Params
@@ -81,7 +81,7 @@ class ServerViewSet(ServiceViewSet):
         return answer({"server": server_rows.shown_after_update(self.actor, request.api_version, server_id)})
 
     def destroy(self, request: Any, server_id: str) -> HttpResponse:
-        Delete.request(self.actor, servers.get(self.actor, server_id), request.request_id)
+        remove(self.actor, servers.get(self.actor, server_id), request.request_id)
         return empty(204)
 
 

@@ -29,6 +29,10 @@ class InstanceQuerySet(models.QuerySet["Instance"]):
     def alive(self) -> Self:
         return self.filter(deleted_at__isnull=True)
 
+    def counted(self) -> Self:
+        """Living servers that count against their project's quota."""
+        return self.alive().filter(soft_deleted_at__isnull=True)
+
     def on(self, host_id: str) -> Self:
         """Servers that a host owns."""
         return self.filter(host_id=host_id)
@@ -105,6 +109,7 @@ class Instance(models.Model):
     updated_at = models.DateTimeField(db_default=Now())
     launched_at = models.DateTimeField(null=True, blank=True)
     terminated_at = models.DateTimeField(null=True, blank=True)
+    soft_deleted_at = models.DateTimeField(null=True, blank=True)  # since then it counts against nobody's quota
     deleted_at = models.DateTimeField(null=True, blank=True)
 
     objects = InstanceQuerySet.as_manager()

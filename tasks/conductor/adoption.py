@@ -23,7 +23,7 @@ ON, HELD, OFF = VmState.ACTIVE, VmState.PAUSED, VmState.STOPPED
 FITS = {
     ON: frozenset({VmState.ACTIVE, VmState.RESCUED, VmState.RESIZED}),
     HELD: frozenset({VmState.PAUSED}),
-    OFF: frozenset({VmState.STOPPED, VmState.SUSPENDED, VmState.SHELVED, VmState.ERROR}),
+    OFF: frozenset({VmState.STOPPED, VmState.SUSPENDED, VmState.SHELVED, VmState.ERROR, VmState.SOFT_DELETED}),
 }
 
 
@@ -43,7 +43,7 @@ def follow(asked: wire.Observe) -> None:
 
 
 def _is_leaving(row: Instance) -> bool:
-    return Operation.objects.open().filter(id=row.open_operation or "", verb="delete").exists()
+    return Operation.objects.open().filter(id=row.open_operation or "", verb__in=("delete", "softDelete")).exists()
 
 
 def _settled(row: Instance, guest: wire.GuestSeen) -> VmState:
@@ -68,6 +68,7 @@ def _adopt(row: Instance, host_id: str, guest: wire.GuestSeen) -> None:
             host_id=host_id,
             owner_epoch=guest.epoch,
             settled=settled.value,
+            soft_deleted_at=row.soft_deleted_at if settled == VmState.SOFT_DELETED else None,
             power_on=PowerState(guest.power) in (PowerState.RUNNING, PowerState.PAUSED),
             observed_power=guest.power,
         )

@@ -45,6 +45,7 @@ def act(person: Any, server: Instance, key: str, args: Any = None, version: str 
         (VmState.ACTIVE, "suspend", None, "suspending", "suspend"),
         (VmState.SUSPENDED, "resume", None, "resuming", "resume"),
         (VmState.RESCUED, "unrescue", None, "unrescuing", "unrescue"),
+        (VmState.SOFT_DELETED, "restore", None, "restoring", "restore"),
     ],
 )
 def test_verbs_are_accepted_and_shown(
@@ -85,10 +86,17 @@ def test_force_delete_is_a_delete(cloud: Cloud) -> None:
     assert cloud.as_member.get(f"{PATH}/{server.id}").status_code == 404
 
 
-def test_nothing_is_restored_and_nothing_injected(cloud: Cloud) -> None:
+def test_what_was_not_deleted_is_not_restored(cloud: Cloud) -> None:
+    server = make_server(host=make_host())
+
+    assert act(cloud.as_member, server, "restore").json()["conflictingRequest"]["message"] == (
+        f"Cannot 'restore' instance {server.id} while it is in vm_state active"
+    )
+
+
+def test_nothing_is_injected(cloud: Cloud) -> None:
     server = make_server()
 
-    assert act(cloud.as_member, server, "restore").status_code == 409
     assert act(cloud.as_member, server, "injectNetworkInfo").status_code == 403
     assert act(cloud.as_admin, server, "injectNetworkInfo").status_code == 202
 

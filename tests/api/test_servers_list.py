@@ -195,6 +195,23 @@ def test_status_is_one_of_the_known_words(cloud: Cloud) -> None:
     assert cloud.as_member.at("2.38").get(f"{PATH}?status=FLYING").status_code == 400
 
 
+def test_soft_deleted_servers_are_hidden_as_deleted_ones_are(cloud: Cloud) -> None:
+    make_server(name="alive", created_at=utcnow() - timedelta(minutes=1))
+    soft = make_server(VmState.SOFT_DELETED, name="soft", soft_deleted_at=utcnow())
+    make_server(VmState.DELETED, name="dead", deleted_at=utcnow())
+
+    for query in ("", "?deleted=True", "?soft_deleted=True", "?status=ACTIVE"):
+        assert names(cloud.as_member.get(f"{PATH}{query}")) == ["alive"]
+    assert names(cloud.as_member.get(f"{PATH}?status=SOFT_DELETED")) == []
+    assert cloud.as_member.get(f"{PATH}/{soft.id}").json()["server"]["status"] == "SOFT_DELETED"
+    for query, found in {
+        "": {"alive"}, "&status=SOFT_DELETED": {"soft"}, "&soft_deleted=True": {"alive", "soft"},
+        "&deleted=True": {"soft", "dead"}, "&deleted=True&soft_deleted=False": {"dead"}, "&status=DELETED": {"dead"},
+        "&changes-since=2020-01-01T00:00:00Z": {"alive", "soft", "dead"},
+    }.items():  # fmt: skip
+        assert set(names(cloud.as_admin.get(f"{PATH}?all_tenants=1{query}"))) == found, query
+
+
 def test_deleted_servers_are_for_administrators_or_for_those_who_ask_since_when(cloud: Cloud) -> None:
     before = (utcnow() - timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
     later = (utcnow() + timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")

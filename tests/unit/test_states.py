@@ -53,6 +53,8 @@ def test_every_vm_state_has_a_status() -> None:
         (VmState.ACTIVE, "shelve", "host", "ACTIVE", "shelving"),
         (VmState.SHELVED, "shelveOffload", "host", "SHELVED", "shelving_offloading"),
         (VmState.SHELVED_OFFLOADED, "unshelve", "control", "SHELVED_OFFLOADED", "unshelving"),
+        (VmState.PAUSED, "softDelete", "host", "PAUSED", "soft-deleting"),
+        (VmState.SOFT_DELETED, "restore", "host", "SOFT_DELETED", "restoring"),
         (VmState.RESCUED, "unrescue", "host", "RESCUE", "unrescuing"),
         (VmState.SUSPENDED, "reboot", "hard", "HARD_REBOOT", "rebooting_hard"),
     ],

@@ -39,13 +39,13 @@ class Changes:
             step("forget_definition", spec, partial(self.forget, spec), tidies=True),
         ]
 
-    def unrescue(self, spec: GuestSpec) -> Sequence[Step]:
+    def unrescue(self, spec: GuestSpec, *, was_on: bool) -> Sequence[Step]:
         driver, step = self._driver, self._step
         own = replace(spec, rescue=None)
         return [
             step("check_disks", own, partial(driver.check_disks, own)),
             self.keep(own),
-            *self.off(own, was_on=True),
+            *self.off(own, was_on=was_on),
             step("plug_ports", own, partial(driver.plug_ports, own)),
             self.define(own),
             self.start(own),

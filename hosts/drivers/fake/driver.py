@@ -198,8 +198,8 @@ class FakeDriver(Driver, Rebooting, Pausable, Suspending, Rescuing, Rebuilding, 
     def rescue(self, spec: GuestSpec, *, was_on: bool, timeout_s: int = 60) -> Sequence[Step]:
         return self._changes.rescue(spec, was_on=was_on)
 
-    def unrescue(self, spec: GuestSpec, *, timeout_s: int = 60) -> Sequence[Step]:
-        return self._changes.unrescue(spec)
+    def unrescue(self, spec: GuestSpec, *, was_on: bool = True, timeout_s: int = 60) -> Sequence[Step]:
+        return self._changes.unrescue(spec, was_on=was_on)
 
     def rebuild(
         self, spec: GuestSpec, *, was_on: bool, starts: bool, keeps_ephemeral: bool, timeout_s: int = 60

@@ -103,8 +103,8 @@ class LibvirtDriver(
     def rescue(self, spec: GuestSpec, *, was_on: bool, timeout_s: int = 60) -> Sequence[Step]:
         return rescue.steps(self.host, spec, was_on=was_on, timeout_s=timeout_s)
 
-    def unrescue(self, spec: GuestSpec, *, timeout_s: int = 60) -> Sequence[Step]:
-        return rescue.back_steps(self.host, spec, timeout_s=timeout_s)
+    def unrescue(self, spec: GuestSpec, *, was_on: bool = True, timeout_s: int = 60) -> Sequence[Step]:
+        return rescue.back_steps(self.host, spec, was_on=was_on, timeout_s=timeout_s)
 
     def rebuild(
         self, spec: GuestSpec, *, was_on: bool, starts: bool, keeps_ephemeral: bool, timeout_s: int = 60

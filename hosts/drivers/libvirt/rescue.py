@@ -27,13 +27,13 @@ def steps(host: LibvirtHost, spec: GuestSpec, *, was_on: bool, timeout_s: int) -
     ]
 
 
-def back_steps(host: LibvirtHost, spec: GuestSpec, *, timeout_s: int) -> Sequence[Step]:
+def back_steps(host: LibvirtHost, spec: GuestSpec, *, was_on: bool, timeout_s: int) -> Sequence[Step]:
     """The rescue disk goes last: until the guest runs from its own, it may be rescued again."""
     own = replace(spec, rescue=None)
     return [
         Step("check_disks", partial(spawn.check_disks, host, own)),
         kept.keep(host, own),
-        *power.off_for_change(host, own, was_on=True, timeout_s=timeout_s),
+        *power.off_for_change(host, own, was_on=was_on, timeout_s=timeout_s),
         Step("plug_ports", partial(host.ports.plug, own)),
         Step("define", partial(spawn.define, host, own), partial(kept.put_back, host, own)),
         Step("start", partial(host.domains.start, own.id), partial(host.domains.stop, own.id)),

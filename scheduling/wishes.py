@@ -67,7 +67,7 @@ def read(
         {name: amount for name, amount in resources.items() if amount},
         frozenset(_traits(specs, "required")) | frozenset(_traits(properties, "required")),
         frozenset(_traits(specs, "forbidden")),
-        _cells(vcpus, ram_mb, pinned, specs, properties),
+        tuple(cell for _cpus, cell in _cells(vcpus, ram_mb, pinned, specs, properties)),
     )
 
 
@@ -143,14 +143,22 @@ def _cpu_set(text: str, vcpus: int) -> frozenset[int]:
     return frozenset(found)
 
 
+def guest_cells(
+    vcpus: int, ram_mb: int, specs: Mapping[str, str], image: Mapping[str, Any] | None = None
+) -> list[tuple[frozenset[int], GuestCell]]:
+    """The cells of a server, each with the numbers of its processors. Raises what ``read`` does."""
+    properties = image or {}
+    return _cells(vcpus, ram_mb, _pinned(vcpus, specs, properties), specs, properties)
+
+
 def _cells(
     vcpus: int, ram_mb: int, pinned: frozenset[int], specs: Mapping[str, str], properties: Mapping[str, Any]
-) -> tuple[GuestCell, ...]:
+) -> list[tuple[frozenset[int], GuestCell]]:
     """None unless something asks for them; one when only pinning or pages do."""
     page_kb, asks_pages = _page_size(specs, properties)
     nodes = str(specs.get("hw:numa_nodes") or properties.get("hw_numa_nodes") or "")
     if not nodes and not pinned and not asks_pages:
-        return ()
+        return []
     count = int(nodes or 1) if (nodes or "1").isdecimal() else 0
     if not 1 <= count <= min(vcpus, MOST_CELLS):
         raise BadCells(problem=f"{count} cells of {vcpus} processors; at most {MOST_CELLS}")
@@ -158,8 +166,8 @@ def _cells(
     cells = []
     for cpus, ram in zip(processors, memory, strict=True):
         own = len(cpus & pinned)
-        cells.append(GuestCell(cpus=len(cpus) - own, pinned=own, ram_mb=ram, page_kb=page_kb))
-    return tuple(cells)
+        cells.append((cpus, GuestCell(cpus=len(cpus) - own, pinned=own, ram_mb=ram, page_kb=page_kb)))
+    return cells
 
 
 def _shares(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from hosts.drivers.specs import GuestRef, GuestSpec, GuestState, HostInventory, PowerState, Step
+from hosts.drivers.specs import Diagnostics, GuestRef, GuestSpec, GuestState, HostInventory, PowerState, Step
 
 
 class ImageSource(Protocol):
@@ -156,6 +156,22 @@ class ConsoleLogged(ABC):
         """The last ``max_bytes`` of the log; empty when there is none. Raises GuestNotFound."""
 
 
+class Diagnosing(ABC):
+    """Counts what a running guest does."""
+
+    @abstractmethod
+    def diagnostics(self, guest_id: str) -> Diagnostics:
+        """Its counters now. Raises GuestNotFound, Fatal when it does not run."""
+
+
+class Interrupting(ABC):
+    """Can send a guest a non-maskable interrupt."""
+
+    @abstractmethod
+    def interrupt(self, ref: GuestRef) -> Sequence[Step]:
+        """The guest gets one. Raises GuestNotFound, Fatal when it does not run."""
+
+
 class Networked(ABC):
     """Carries virtual networks, and floods them to the other hosts that carry them too."""
 
@@ -168,6 +184,6 @@ class Networked(ABC):
 
 
 __all__ = [
-    "ConsoleLogged", "Driver", "ImageSource", "Networked", "Pausable", "PowerState", "Rebooting", "Rebuilding",
-    "Rescuing", "Snapshotting", "Suspending",
+    "ConsoleLogged", "Diagnosing", "Driver", "ImageSource", "Interrupting", "Networked", "Pausable", "PowerState",
+    "Rebooting", "Rebuilding", "Rescuing", "Snapshotting", "Suspending",
 ]  # fmt: skip

@@ -143,6 +143,47 @@ class GuestState:
 
 
 @dataclass(frozen=True, slots=True)
+class DiskCounters:
+    """What went through a guest's disk since it started."""
+
+    device: str
+    read_requests: int = 0
+    read_bytes: int = 0
+    write_requests: int = 0
+    write_bytes: int = 0
+    errors: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NicCounters:
+    """What went through a guest's nic since it started, as the guest sees the directions."""
+
+    device: str
+    mac: str
+    rx_bytes: int = 0
+    rx_packets: int = 0
+    rx_errors: int = 0
+    rx_drop: int = 0
+    tx_bytes: int = 0
+    tx_packets: int = 0
+    tx_errors: int = 0
+    tx_drop: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostics:
+    """The counters of a running guest. ``memory_kb``: what its balloon tells, by libvirt's names."""
+
+    hypervisor: str
+    memory_mb: int
+    memory_used_mb: int
+    cpu_times_ns: tuple[int, ...] = ()
+    disks: tuple[DiskCounters, ...] = ()
+    nics: tuple[NicCounters, ...] = ()
+    memory_kb: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class NumaCell:
     """One NUMA cell of a host. ``dedicated`` processors go to one guest each and are not among ``cpus``."""
 

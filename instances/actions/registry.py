@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from instances.actions.base import Action
 from instances.actions.console import ConsoleOutput
+from instances.actions.crash_dump import CrashDump
 from instances.actions.create import Create
 from instances.actions.create_backup import CreateBackup
 from instances.actions.create_image import CreateImage
 from instances.actions.delete import Delete
+from instances.actions.diagnostics import Diagnostics
 from instances.actions.pause import Pause, Unpause
 from instances.actions.power import Start, Stop
 from instances.actions.reboot import Reboot
@@ -20,6 +22,7 @@ from instances.actions.suspend import Resume, Suspend
 VERBS: tuple[type[Action], ...] = (
     Create, Delete, Start, Stop, Reboot, Pause, Unpause, Suspend, Resume, CreateImage, ConsoleOutput,
     Rescue, Unrescue, Rebuild, Shelve, ShelveOffload, Unshelve, CreateBackup, SoftDelete, Restore,
+    Diagnostics, CrashDump,
 )  # fmt: skip
 ACTIONS: dict[str, type[Action]] = {action.verb: action for action in VERBS}
 OLDEST_READ = 1

@@ -17,6 +17,7 @@ from computecloud.http.views import ServiceViewSet
 from instances import server_labels, servers
 from instances.actions.base import Action
 from instances.actions.console import ConsoleOutput
+from instances.actions.crash_dump import CrashDump
 from instances.actions.create_backup import CreateBackup
 from instances.actions.create_image import CreateImage
 from instances.actions.delete import Delete
@@ -36,14 +37,14 @@ from instances.api.server_rescue import rescue
 from instances.api.server_shelve import unshelve
 
 
-def _plain(key: str, action: type[Action]) -> Entry:
+def _plain(key: str, action: type[Action], since: str = "2.1") -> Entry:
     """A verb without arguments, under its own rule."""
 
     def handle(asked: Asked) -> HttpResponse:
         action.request(asked.actor, asked.server, asked.request_id)
         return empty(202)
 
-    return Entry(action.rule, schemas.anything(key), handle)
+    return Entry(action.rule, schemas.anything(key), handle, since)
 
 
 def _reboot(asked: Asked) -> HttpResponse:
@@ -58,7 +59,7 @@ def _force_delete(asked: Asked) -> HttpResponse:
 
 def _console_output(asked: Asked) -> HttpResponse:
     length = asked.args.get("length")
-    output = ConsoleOutput.ask(asked.actor, asked.server, asked.request_id)
+    output = str(ConsoleOutput.ask(asked.actor, asked.server, asked.request_id).get("output", ""))
     return answer({"output": tail(output, -1 if length is None else int(length))})
 
 
@@ -150,6 +151,7 @@ TABLE: dict[str, Entry] = {
     "reboot": Entry("os_compute_api:servers:reboot", schemas.REBOOT, _reboot),
     "forceDelete": Entry("os_compute_api:os-deferred-delete:force", schemas.anything("forceDelete"), _force_delete),
     "os-getConsoleOutput": Entry("os_compute_api:os-console-output", schemas.CONSOLE_OUTPUT, _console_output),
+    "trigger_crash_dump": _plain("trigger_crash_dump", CrashDump, since="2.17"),
     "lock": Entry("os_compute_api:os-lock-server:lock", schemas.LOCK, _lock),
     "unlock": Entry("os_compute_api:os-lock-server:unlock", schemas.anything("unlock"), _unlock),
     "os-resetState": Entry("os_compute_api:os-admin-actions:reset_state", schemas.RESET_STATE, _reset_state),
@@ -182,7 +184,6 @@ LATER: dict[str, tuple[str, str | None, str]] = {
     "removeFloatingIp": ("2.1", "2.43", "Floating addresses"),
     "resize": ("2.1", None, "Resizing a server"),
     "revertResize": ("2.1", None, "Resizing a server"),
-    "trigger_crash_dump": ("2.17", None, "Crash dumps"),
 }
 """Nova's other actions: (first version, last version, what is not offered yet). Each moves up when it is built."""
 

@@ -77,29 +77,17 @@ class PasswordViewSet(ServiceViewSet):
 
 
 class LaterViewSet(ServiceViewSet):
-    """Reads and actions whose hosts' side does not exist yet."""
+    """What has no hosts' side yet."""
 
     service = "compute"
     policy = {
-        "diagnostics": "os_compute_api:os-server-diagnostics",
         "remote_consoles": "os_compute_api:os-remote-consoles",
-        "topology": "compute:server:topology:index",
     }
-
-    @query({}, strict_since="2.102")
-    def diagnostics(self, request: Any, server_id: str, params: Params) -> HttpResponse:
-        servers.get(self.actor, server_id)
-        raise Unsupported("Diagnostics of servers are not offered by this cloud yet.")
 
     @available("2.6")
     def remote_consoles(self, request: Any, server_id: str) -> HttpResponse:
         servers.get(self.actor, server_id)
         raise Unsupported("Remote consoles are not offered by this cloud yet; os-getConsoleOutput is.")
-
-    @available("2.78")
-    def topology(self, request: Any, server_id: str) -> HttpResponse:
-        servers.get(self.actor, server_id)
-        return answer({"nodes": [], "pagesize_kb": None})
 
 
 class ServerMigrationViewSet(ServiceViewSet):

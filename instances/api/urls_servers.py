@@ -7,6 +7,7 @@ from typing import Any
 from django.urls import path
 
 from instances.api.server_actions import OldServerActionViewSet, ServerActionViewSet
+from instances.api.server_diagnostics import DiagnosticsViewSet, TopologyViewSet
 from instances.api.server_events import ExternalEventViewSet
 from instances.api.server_history import HistoryViewSet
 from instances.api.server_metadata import ServerMetadataViewSet
@@ -51,9 +52,9 @@ urlpatterns = [
     path(f"{ONE}/os-volume_attachments", VolumeAttachmentViewSet.as_view(LISTED)),
     path(f"{ONE}/os-volume_attachments/<str:volume_id>", VolumeAttachmentViewSet.as_view(SINGLE)),
     path(f"{ONE}/os-server-password", PasswordViewSet.as_view({"get": "retrieve", "delete": "destroy"})),
-    path(f"{ONE}/diagnostics", LaterViewSet.as_view({"get": "diagnostics"})),
+    path(f"{ONE}/diagnostics", DiagnosticsViewSet.as_view({"get": "list"})),
     path(f"{ONE}/remote-consoles", LaterViewSet.as_view({"post": "remote_consoles"})),
-    path(f"{ONE}/topology", LaterViewSet.as_view({"get": "topology"})),
+    path(f"{ONE}/topology", TopologyViewSet.as_view({"get": "list"})),
     path(f"{ONE}/migrations", ServerMigrationViewSet.as_view({"get": "list"})),
     path(
         f"{ONE}/migrations/<str:migration_id>",

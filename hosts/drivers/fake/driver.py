@@ -16,8 +16,10 @@ import msgspec
 from hosts.drivers import names, steps
 from hosts.drivers.base import (
     ConsoleLogged,
+    Diagnosing,
     Driver,
     ImageSource,
+    Interrupting,
     Pausable,
     Rebooting,
     Rebuilding,
@@ -26,7 +28,7 @@ from hosts.drivers.base import (
     Suspending,
 )
 from hosts.drivers.errors import Fatal, GuestNotFound
-from hosts.drivers.fake import console
+from hosts.drivers.fake import console, counters
 from hosts.drivers.fake.changes import Changes
 from hosts.drivers.fake.faults import Faults
 from hosts.drivers.fake.guests import Guest, Guests
@@ -34,6 +36,7 @@ from hosts.drivers.fake.options import Options
 from hosts.drivers.fake.snapshots import Snapshots
 from hosts.drivers.quarantine import Quarantine
 from hosts.drivers.specs import (
+    Diagnostics,
     DiskSpec,
     GuestRef,
     GuestSpec,
@@ -44,7 +47,9 @@ from hosts.drivers.specs import (
 )
 
 
-class FakeDriver(Driver, Rebooting, Pausable, Suspending, Rescuing, Rebuilding, Snapshotting, ConsoleLogged):
+class FakeDriver(
+    Driver, Rebooting, Pausable, Suspending, Rescuing, Rebuilding, Snapshotting, ConsoleLogged, Diagnosing, Interrupting
+):
     """One simulated host; a process may hold many, each with a state folder of its own."""
 
     name = "fake"
@@ -107,6 +112,12 @@ class FakeDriver(Driver, Rebooting, Pausable, Suspending, Rescuing, Rebuilding, 
     def console_log(self, guest_id: str, *, max_bytes: int = 102400) -> bytes:
         log = console.text(self.known(guest_id)).encode()
         return log[-max_bytes:] if max_bytes > 0 else b""
+
+    def diagnostics(self, guest_id: str) -> Diagnostics:
+        return counters.of(self._running(guest_id))
+
+    def interrupt(self, ref: GuestRef) -> Sequence[Step]:
+        return [self.step("inject_nmi", ref.id, partial(self._interrupt, ref.id))]
 
     def lost_disks(self) -> Mapping[str, str]:
         """Seen with the option ``inspect`` only: without it disks are no files."""
@@ -364,10 +375,21 @@ class FakeDriver(Driver, Rebooting, Pausable, Suspending, Rescuing, Rebuilding, 
             guest.power, guest.is_saved, guest.stopped_by = PowerState.SHUTDOWN, True, "saved"
             self.guests.save(guest)
 
+    def _interrupt(self, guest_id: str) -> None:
+        guest = self._running(guest_id)
+        guest.interrupts += 1
+        self.guests.save(guest)
+
     def _occur(self, guest_id: str, power: PowerState) -> None:
         guest = self.known(guest_id)
         guest.power, guest.stopped_by = power, "by itself"
         self.guests.save(guest)
+
+    def _running(self, guest_id: str) -> Guest:
+        guest = self.known(guest_id)
+        if not guest.is_running:
+            raise Fatal(f"guest {guest_id} does not run")
+        return guest
 
     def known(self, guest_id: str) -> Guest:
         guest = self.guests.find(guest_id)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import libvirt
 import structlog
@@ -19,6 +19,7 @@ from hosts.drivers.libvirt.domain_xml import NAMESPACE, Mark
 from hosts.drivers.libvirt.options import Options
 from hosts.drivers.specs import GuestState, PowerState
 
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
 _POWER = {
     libvirt.VIR_DOMAIN_NOSTATE: PowerState.NOSTATE,
@@ -55,6 +56,11 @@ class Domains:
             return [state for state in found if state is not None and state.epoch >= 0]
 
         return self._connection.ask("listing guests", look)
+
+    def ask(self, doing: str, guest_id: str, question: Callable[[libvirt.virDomain], T]) -> T:
+        """What ``question`` reads of a guest's domain. Raises GuestNotFound, and what ``errors.translate`` says."""
+        known = names.guest_id(guest_id)
+        return self._connection.ask(doing, lambda connection: question(connection.lookupByUUIDString(known)))
 
     def running(self) -> int:
         """How many domains run, ours or not."""
@@ -147,6 +153,17 @@ class Domains:
                 raise Fatal(f"guest {guest_id} does not run")
 
         self._connection.change(f"unpausing {guest_id}", act)
+
+    def interrupt(self, guest_id: str) -> None:
+        """The guest gets a non-maskable interrupt. Raises GuestNotFound, Fatal (it does not run)."""
+
+        def act(connection: libvirt.virConnect) -> None:
+            domain = connection.lookupByUUIDString(guest_id)
+            if not domain.isActive():
+                raise Fatal(f"guest {guest_id} does not run")
+            domain.injectNMI(0)
+
+        self._connection.change(f"interrupting {guest_id}", act)
 
     def save(self, guest_id: str) -> None:
         """The guest's memory is in a file of libvirt's, for its next start; a guest that is off stays so."""

@@ -10,8 +10,10 @@ import structlog
 
 from hosts.drivers.base import (
     ConsoleLogged,
+    Diagnosing,
     Driver,
     ImageSource,
+    Interrupting,
     Networked,
     Pausable,
     Rebooting,
@@ -21,19 +23,20 @@ from hosts.drivers.base import (
     Suspending,
 )
 from hosts.drivers.errors import DriverError
-from hosts.drivers.libvirt import console_log, destroy, files, inventory, power, rebuild, rescue, snapshot, spawn
+from hosts.drivers.libvirt import console_log, destroy, diagnostics, files, inventory, power, rebuild, rescue, snapshot, spawn
 from hosts.drivers.libvirt.host import LibvirtHost, assemble
 from hosts.drivers.libvirt.inventory import Machine
 from hosts.drivers.libvirt.options import Options, parse
 from hosts.drivers.libvirt.ports import Wires
-from hosts.drivers.specs import GuestRef, GuestSpec, GuestState, HostInventory, Step
+from hosts.drivers.specs import Diagnostics, GuestRef, GuestSpec, GuestState, HostInventory, Step
 from hosts.plumbing import Plumbing
 
 log = structlog.get_logger(__name__)
 
 
 class LibvirtDriver(
-    Driver, Rebooting, Pausable, Suspending, Rescuing, Rebuilding, Snapshotting, ConsoleLogged, Networked
+    Driver, Rebooting, Pausable, Suspending, Rescuing, Rebuilding, Snapshotting, ConsoleLogged, Diagnosing, Interrupting,
+    Networked,
 ):
     """One host under one libvirtd."""
 
@@ -120,6 +123,12 @@ class LibvirtDriver(
         if not self.host.disks.folder(guest_id).is_dir():
             self.host.domains.state(guest_id)  # raises GuestNotFound
         return console_log.tail(self.host.console_log(guest_id), max_bytes)
+
+    def diagnostics(self, guest_id: str) -> Diagnostics:
+        return diagnostics.look(self.host, guest_id)
+
+    def interrupt(self, ref: GuestRef) -> Sequence[Step]:
+        return diagnostics.interrupt_steps(self.host, ref)
 
     def sync_peers(self, peers: Mapping[str, Sequence[str]]) -> None:
         self.host.ports.sync_peers(peers)

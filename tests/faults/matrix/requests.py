@@ -7,6 +7,7 @@ from typing import Any
 
 from computecloud.core.actor import Actor, expand_roles
 from instances.actions.create import Create, CreateRequest, FlavorSnapshot
+from instances.actions.diagnostics import Diagnostics
 from instances.actions.registry import ACTIONS
 from instances.actions.shelve import ShelveOffload
 from instances.models import Instance
@@ -20,7 +21,7 @@ MEMBER = Actor(user_id="m" * 32, user_name="matrix", project_id="a" * 32, roles=
 ADMIN = Actor(
     user_id="m" * 32, user_name="admin", project_id=MEMBER.project_id, roles=expand_roles({"admin"})
 )
-ADMINS_OWN = frozenset({ShelveOffload.rule})
+ADMINS_OWN = frozenset({ShelveOffload.rule, Diagnostics.rule})
 FLAVOR = FlavorSnapshot("1", NAME, vcpus=1, ram_mb=64, disk_gb=1)
 
 

@@ -41,6 +41,7 @@ def ensure_image_file(cloud: Cloud, progress: Progress) -> ImageFile:
         own_image.build(target)
         progress.note(f"{target.stat().st_size / 1e6:.1f} MB")
     properties = {"min_disk": 1, "min_ram": 128, "os_distro": "computecloud", "hw_rng_model": "virtio"}
+    properties |= {"hw_qemu_guest_agent": "yes", "os_admin_user": "computecloud"}
     return ImageFile(GUEST_IMAGE, target, "qcow2", properties)
 
 

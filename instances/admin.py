@@ -11,9 +11,9 @@ from unfold.decorators import display
 
 from computecloud.core.actor import Actor, expand_roles
 from computecloud.http.admin import ActionAdmin, ReadOnlyAdmin, ReadOnlyInline
-from instances.actions.delete import Delete
 from instances.actions.power import Start, Stop
 from instances.actions.reboot import Reboot
+from instances.actions.soft_delete import remove
 from instances.models import Flavor, FlavorAccess, Instance, InstanceTag, KeyPair, ServerGroup, UserQuota
 
 COLOURS = {"ACTIVE": "success", "ERROR": "danger", "BUILD": "warning", "SHUTOFF": "info", "DELETED": "info"}
@@ -43,7 +43,7 @@ class InstanceAdmin(ActionAdmin):
     list_filter = ("status", "availability_zone", "flavor_name")
     list_select_related = ("host",)
     search_fields = ("id", "name", "project_id", "host__name")
-    exclude = ("user_data",)
+    exclude = ("user_data", "encrypted_password")
     inlines = (TagInline,)
     actions = ("start", "stop", "reboot", "delete_servers")
 
@@ -69,7 +69,7 @@ class InstanceAdmin(ActionAdmin):
     @admin.action(description="Delete the servers", permissions=["view"])
     def delete_servers(self, request: HttpRequest, queryset: QuerySet[Instance]) -> None:
         actor, request_id = _actor(request), _request_id(request)
-        self.each(request, queryset, lambda row: Delete.request(actor, row, request_id), "asked to delete")
+        self.each(request, queryset, lambda row: remove(actor, row, request_id), "asked to delete")
 
 
 @admin.register(Flavor)

@@ -11,7 +11,7 @@ from datetime import timedelta
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -112,3 +112,17 @@ def _make_x509(user_id: str) -> MadeKey:
 def make(kind: str, user_id: str) -> MadeKey:
     """A new key pair of kind ``ssh`` (RSA, 2048 bits) or ``x509`` (RSA certificate)."""
     return _make_x509(user_id) if kind == "x509" else _make_ssh()
+
+
+def encrypt(public_key: str, secret: str) -> str:
+    """``secret`` in base64 as the private half of an RSA key reads it, in the way clients know (PKCS#1 v1.5).
+
+    "" for ssh keys of another kind, and for a secret that is too long.
+    """
+    try:
+        key = serialization.load_ssh_public_key(public_key.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        return ""
+    if not isinstance(key, rsa.RSAPublicKey) or len(secret.encode()) > key.key_size // 8 - 11:
+        return ""
+    return base64.b64encode(key.encrypt(secret.encode(), padding.PKCS1v15())).decode()

@@ -43,6 +43,7 @@ TABLE: tuple[tuple[Allow, str, str], ...] = (
     (MEMBER, "os_compute_api:servers:create_image", "Make an image of a server"),
     (MEMBER, "os_compute_api:os-create-backup", "Back a server up"),
     (MEMBER, "os_compute_api:servers:trigger_crash_dump", "Make a server's kernel dump its memory"),
+    (MEMBER, "os_compute_api:os-admin-password", "Change the administrator's password in a server"),
     (MEMBER, "os_compute_api:os-console-output", "Read a server's console log"),
     (MEMBER, "os_compute_api:os-security-groups:add", "Put a server into a security group"),
     (MEMBER, "os_compute_api:os-security-groups:remove", "Take a server out of a security group"),

@@ -129,6 +129,7 @@ WHILE: dict[str, dict[str, TaskState]] = {
     "resume": {"": T.RESUMING},
     "createImage": {"": T.IMAGE_SNAPSHOT},
     "createBackup": {"": T.IMAGE_BACKUP},
+    "changePassword": {"": T.UPDATING_PASSWORD},
     "trigger_crash_dump": {},
     "rescue": {"": T.RESCUING},
     "unrescue": {"": T.UNRESCUING},

@@ -172,6 +172,15 @@ class Interrupting(ABC):
         """The guest gets one. Raises GuestNotFound, Fatal when it does not run."""
 
 
+class PasswordSetting(ABC):
+    """Can set the password of a user inside a running guest, where an agent in it helps."""
+
+    @abstractmethod
+    def set_password(self, spec: GuestSpec) -> Sequence[Step]:
+        """``spec.password`` is set. Raises GuestNotFound, Fatal in Nova's words when the guest has no agent or the
+        agent would not."""
+
+
 class Networked(ABC):
     """Carries virtual networks, and floods them to the other hosts that carry them too."""
 
@@ -184,6 +193,6 @@ class Networked(ABC):
 
 
 __all__ = [
-    "ConsoleLogged", "Diagnosing", "Driver", "ImageSource", "Interrupting", "Networked", "Pausable", "PowerState",
-    "Rebooting", "Rebuilding", "Rescuing", "Snapshotting", "Suspending",
+    "ConsoleLogged", "Diagnosing", "Driver", "ImageSource", "Interrupting", "Networked", "Pausable",
+    "PasswordSetting", "PowerState", "Rebooting", "Rebuilding", "Rescuing", "Snapshotting", "Suspending",
 ]  # fmt: skip

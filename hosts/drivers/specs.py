@@ -58,6 +58,14 @@ class RescueSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class PasswordSpec:
+    """A new password of a user in the guest. No text that is made of it tells it."""
+
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class FixedIpSpec:
     address: str
     cidr: str
@@ -117,6 +125,12 @@ class GuestSpec:
     peers: tuple[str, ...] = ()  # underlay addresses of the other hosts that carry these networks
     host_id: str = ""  # whose guest it is; written into the domain's metadata
     rescue: RescueSpec | None = None
+    password: PasswordSpec | None = None
+
+    @property
+    def has_agent(self) -> bool:
+        """Whether its image says that an agent of QEMU's runs in it."""
+        return self.image_properties.get("hw_qemu_guest_agent", "").lower() in ("yes", "true", "on", "1", "t", "y")
 
 
 @dataclass(frozen=True, slots=True)

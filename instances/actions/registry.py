@@ -10,6 +10,7 @@ from instances.actions.create_backup import CreateBackup
 from instances.actions.create_image import CreateImage
 from instances.actions.delete import Delete
 from instances.actions.diagnostics import Diagnostics
+from instances.actions.password import ChangePassword
 from instances.actions.pause import Pause, Unpause
 from instances.actions.power import Start, Stop
 from instances.actions.reboot import Reboot
@@ -22,7 +23,7 @@ from instances.actions.suspend import Resume, Suspend
 VERBS: tuple[type[Action], ...] = (
     Create, Delete, Start, Stop, Reboot, Pause, Unpause, Suspend, Resume, CreateImage, ConsoleOutput,
     Rescue, Unrescue, Rebuild, Shelve, ShelveOffload, Unshelve, CreateBackup, SoftDelete, Restore,
-    Diagnostics, CrashDump,
+    Diagnostics, CrashDump, ChangePassword,
 )  # fmt: skip
 ACTIONS: dict[str, type[Action]] = {action.verb: action for action in VERBS}
 OLDEST_READ = 1

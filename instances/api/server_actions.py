@@ -21,6 +21,7 @@ from instances.actions.crash_dump import CrashDump
 from instances.actions.create_backup import CreateBackup
 from instances.actions.create_image import CreateImage
 from instances.actions.delete import Delete
+from instances.actions.password import ChangePassword
 from instances.actions.pause import Pause, Unpause
 from instances.actions.power import Start, Stop
 from instances.actions.reboot import Reboot
@@ -54,6 +55,11 @@ def _reboot(asked: Asked) -> HttpResponse:
 
 def _force_delete(asked: Asked) -> HttpResponse:
     Delete.request(asked.actor, asked.server, asked.request_id)
+    return empty(202)
+
+
+def _change_password(asked: Asked) -> HttpResponse:
+    ChangePassword.change(asked.actor, asked.server, asked.args["adminPass"], asked.request_id)
     return empty(202)
 
 
@@ -151,6 +157,7 @@ TABLE: dict[str, Entry] = {
     "reboot": Entry("os_compute_api:servers:reboot", schemas.REBOOT, _reboot),
     "forceDelete": Entry("os_compute_api:os-deferred-delete:force", schemas.anything("forceDelete"), _force_delete),
     "os-getConsoleOutput": Entry("os_compute_api:os-console-output", schemas.CONSOLE_OUTPUT, _console_output),
+    "changePassword": Entry(ChangePassword.rule, schemas.CHANGE_PASSWORD, _change_password),
     "trigger_crash_dump": _plain("trigger_crash_dump", CrashDump, since="2.17"),
     "lock": Entry("os_compute_api:os-lock-server:lock", schemas.LOCK, _lock),
     "unlock": Entry("os_compute_api:os-lock-server:unlock", schemas.anything("unlock"), _unlock),
@@ -172,7 +179,6 @@ TABLE: dict[str, Entry] = {
 LATER: dict[str, tuple[str, str | None, str]] = {
     "addFixedIp": ("2.1", "2.43", "Adding an address to a server"),
     "addFloatingIp": ("2.1", "2.43", "Floating addresses"),
-    "changePassword": ("2.1", None, "Changing a guest's password"),
     "confirmResize": ("2.1", None, "Resizing a server"),
     "evacuate": ("2.1", None, "Evacuating a server"),
     "migrate": ("2.1", None, "Migrating a server"),

@@ -10,7 +10,7 @@ from typing import Any
 from django.http import HttpResponse
 
 from computecloud.core.errors import NotFound, Unsupported
-from computecloud.http.answers import answer, empty
+from computecloud.http.answers import answer
 from computecloud.http.microversions import available
 from computecloud.http.views import ServiceViewSet, query
 from instances import servers
@@ -55,25 +55,6 @@ class VolumeAttachmentViewSet(ServiceViewSet):
     def destroy(self, request: Any, server_id: str, volume_id: str) -> HttpResponse:
         servers.get(self.actor, server_id)
         raise Unsupported(NO_VOLUMES)
-
-
-class PasswordViewSet(ServiceViewSet):
-    """The password a guest sealed with its owner's key: no guest has posted one."""
-
-    service = "compute"
-    policy = {
-        "retrieve": "os_compute_api:os-server-password:show",
-        "destroy": "os_compute_api:os-server-password:clear",
-    }
-
-    @query({}, strict_since="2.102")
-    def retrieve(self, request: Any, server_id: str, params: Params) -> HttpResponse:
-        servers.get(self.actor, server_id)
-        return answer({"password": ""})
-
-    def destroy(self, request: Any, server_id: str) -> HttpResponse:
-        servers.get(self.actor, server_id)
-        return empty(204)
 
 
 class LaterViewSet(ServiceViewSet):

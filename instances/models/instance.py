@@ -68,6 +68,7 @@ class Instance(models.Model):
     shelved_image_id = models.CharField(max_length=64, blank=True, default="")  # what it will be made of again
     key_name = models.CharField(max_length=255, null=True, blank=True)
     public_key = models.TextField(blank=True)
+    encrypted_password = models.TextField(blank=True, default="")  # by that key, in base64; set by its host
     user_data = models.TextField(null=True, blank=True)  # base64, as it came
     config_drive = models.BooleanField(default=False)
     disk_config = models.CharField(max_length=8, default="MANUAL")

@@ -198,5 +198,6 @@ def test_s51_columns_that_hold_secrets_are_sealed_or_hashed() -> None:
     hashed = {name for name in telling if name.endswith(("_hash", "_digest"))}
     assert telling - hashed == {
         "identity.User.password",  # Argon2id
+        "instances.Instance.encrypted_password",  # by the public half of the owner's own key
         "instances.Instance.user_data",  # the guest's, as its owner sent it; left out of the admin pages
     }

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hosts.drivers.fake.driver import FakeDriver
 
 Act = Callable[[], None]
-DEFINITION = ("name", "project_id", "host_id", "epoch", "operation_id", "vcpus", "ram_mb", "boots_from")
+DEFINITION = ("name", "project_id", "host_id", "epoch", "operation_id", "vcpus", "ram_mb", "boots_from", "has_agent")
 
 
 class Changes:

@@ -20,6 +20,7 @@ from hosts.drivers.base import (
     Driver,
     ImageSource,
     Interrupting,
+    PasswordSetting,
     Pausable,
     Rebooting,
     Rebuilding,
@@ -28,7 +29,7 @@ from hosts.drivers.base import (
     Suspending,
 )
 from hosts.drivers.errors import Fatal, GuestNotFound
-from hosts.drivers.fake import console, counters
+from hosts.drivers.fake import agent, console, counters
 from hosts.drivers.fake.changes import Changes
 from hosts.drivers.fake.faults import Faults
 from hosts.drivers.fake.guests import Guest, Guests
@@ -48,7 +49,8 @@ from hosts.drivers.specs import (
 
 
 class FakeDriver(
-    Driver, Rebooting, Pausable, Suspending, Rescuing, Rebuilding, Snapshotting, ConsoleLogged, Diagnosing, Interrupting
+    Driver, Rebooting, Pausable, Suspending, Rescuing, Rebuilding, Snapshotting, ConsoleLogged, Diagnosing, Interrupting,
+    PasswordSetting,
 ):
     """One simulated host; a process may hold many, each with a state folder of its own."""
 
@@ -118,6 +120,9 @@ class FakeDriver(
 
     def interrupt(self, ref: GuestRef) -> Sequence[Step]:
         return [self.step("inject_nmi", ref.id, partial(self._interrupt, ref.id))]
+
+    def set_password(self, spec: GuestSpec) -> Sequence[Step]:
+        return [self.step("set_password", spec.id, partial(agent.set_password, self.guests, spec))]
 
     def lost_disks(self) -> Mapping[str, str]:
         """Seen with the option ``inspect`` only: without it disks are no files."""
@@ -321,6 +326,7 @@ class FakeDriver(
         guest.epoch, guest.operation_id = spec.epoch, spec.operation_id
         guest.vcpus, guest.ram_mb = spec.vcpus, spec.ram_mb
         guest.boots_from = "rescue" if spec.rescue else "root"
+        guest.has_agent = spec.has_agent
         if not guest.defined:
             guest.defined, guest.power = True, PowerState.SHUTDOWN
         if msgspec.structs.astuple(guest) != before:

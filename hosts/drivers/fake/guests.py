@@ -38,6 +38,8 @@ class Guest(msgspec.Struct, omit_defaults=True):
     power: int = PowerState.NOSTATE
     boots: int = 0
     is_saved: bool = False  # its memory lies on the disk
+    has_agent: bool = False
+    passwords: dict[str, str] = {}  # user -> SHA-256 of the one that was set last
     interrupts: int = 0  # non-maskable ones
     stopped_by: str = ""  # how it ended last: shutdown, destroyed, crashed
 

@@ -181,6 +181,8 @@ def _add_devices(devices: Element, spec: GuestSpec, wiring: Wiring, platform: Pl
         return
     _add_controllers(devices, spec, wiring, platform, machine)
     _add_serial(devices, wiring.console_log)
+    if spec.has_agent:
+        _add_agent(devices)
     _add_screen(devices, spec)
     rng = SubElement(devices, "rng", model="virtio")
     _text(rng, "backend", "/dev/urandom", model="random")
@@ -252,7 +254,8 @@ def _add_nic(devices: Element, nic: NicSpec, taps: Mapping[str, str], spec: Gues
 
 def _add_controllers(devices: Element, spec: GuestSpec, wiring: Wiring, platform: Platform, machine: str) -> None:
     if not _has_ide(machine):
-        ports = len(wiring.disks) + len(spec.nics) + 4 + platform.hotplug_ports  # 4: config drive, rng, balloon, bridge
+        # 4: config drive, rng, balloon, bridge; an agent's channel is on a bus of its own
+        ports = len(wiring.disks) + len(spec.nics) + 4 + spec.has_agent + platform.hotplug_ports
         SubElement(devices, "controller", type="pci", index="0", model="pcie-root")
         for index in range(1, ports + 1):
             SubElement(devices, "controller", type="pci", index=str(index), model="pcie-root-port")
@@ -272,6 +275,11 @@ def _add_serial(devices: Element, console_log: Path | None) -> None:
     SubElement(serial, "target", port="0")
     console = SubElement(devices, "console", type="pty")
     SubElement(console, "target", type="serial", port="0")
+
+
+def _add_agent(devices: Element) -> None:
+    """The channel of ``qemu-guest-agent``, on a Unix socket that libvirt names."""
+    SubElement(SubElement(devices, "channel", type="unix"), "target", type="virtio", name="org.qemu.guest_agent.0")
 
 
 def _add_screen(devices: Element, spec: GuestSpec) -> None:

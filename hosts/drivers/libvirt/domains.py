@@ -62,6 +62,11 @@ class Domains:
         known = names.guest_id(guest_id)
         return self._connection.ask(doing, lambda connection: question(connection.lookupByUUIDString(known)))
 
+    def act(self, doing: str, guest_id: str, act: Callable[[libvirt.virDomain], T]) -> T:
+        """As ``ask``, for what changes something: only inside a step."""
+        known = names.guest_id(guest_id)
+        return self._connection.change(doing, lambda connection: act(connection.lookupByUUIDString(known)))
+
     def running(self) -> int:
         """How many domains run, ours or not."""
         return self._connection.ask("counting guests", lambda connection: int(connection.numOfDomains()))
@@ -157,13 +162,12 @@ class Domains:
     def interrupt(self, guest_id: str) -> None:
         """The guest gets a non-maskable interrupt. Raises GuestNotFound, Fatal (it does not run)."""
 
-        def act(connection: libvirt.virConnect) -> None:
-            domain = connection.lookupByUUIDString(guest_id)
+        def act(domain: libvirt.virDomain) -> None:
             if not domain.isActive():
                 raise Fatal(f"guest {guest_id} does not run")
             domain.injectNMI(0)
 
-        self._connection.change(f"interrupting {guest_id}", act)
+        self.act(f"interrupting {guest_id}", guest_id, act)
 
     def save(self, guest_id: str) -> None:
         """The guest's memory is in a file of libvirt's, for its next start; a guest that is off stays so."""

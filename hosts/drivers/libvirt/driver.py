@@ -15,6 +15,7 @@ from hosts.drivers.base import (
     ImageSource,
     Interrupting,
     Networked,
+    PasswordSetting,
     Pausable,
     Rebooting,
     Rebuilding,
@@ -23,7 +24,7 @@ from hosts.drivers.base import (
     Suspending,
 )
 from hosts.drivers.errors import DriverError
-from hosts.drivers.libvirt import console_log, destroy, diagnostics, files, inventory, power, rebuild, rescue, snapshot, spawn
+from hosts.drivers.libvirt import agent, console_log, destroy, diagnostics, files, inventory, power, rebuild, rescue, snapshot, spawn
 from hosts.drivers.libvirt.host import LibvirtHost, assemble
 from hosts.drivers.libvirt.inventory import Machine
 from hosts.drivers.libvirt.options import Options, parse
@@ -36,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 class LibvirtDriver(
     Driver, Rebooting, Pausable, Suspending, Rescuing, Rebuilding, Snapshotting, ConsoleLogged, Diagnosing, Interrupting,
-    Networked,
+    PasswordSetting, Networked,
 ):
     """One host under one libvirtd."""
 
@@ -129,6 +130,9 @@ class LibvirtDriver(
 
     def interrupt(self, ref: GuestRef) -> Sequence[Step]:
         return diagnostics.interrupt_steps(self.host, ref)
+
+    def set_password(self, spec: GuestSpec) -> Sequence[Step]:
+        return agent.password_steps(self.host, spec)
 
     def sync_peers(self, peers: Mapping[str, Sequence[str]]) -> None:
         self.host.ports.sync_peers(peers)

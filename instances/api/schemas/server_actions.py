@@ -40,6 +40,7 @@ def _object(properties: Schema, required: tuple[str, ...] = ()) -> Schema:
     return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
 
 
+CHANGE_PASSWORD = VersionedSchema(body_of("changePassword", _object({"adminPass": PASSWORD}, ("adminPass",))))
 REBOOT = VersionedSchema(
     body_of(
         "reboot",

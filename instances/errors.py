@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from computecloud.core.errors import Conflict, Forbidden, Invalid, NotFound, OverQuota
+from computecloud.core.errors import CloudError, Conflict, Forbidden, Invalid, NotFound, OverQuota
 
 
 class InstanceNotFound(NotFound):
@@ -30,6 +30,10 @@ class UnshelveNeedsOffloaded(Conflict):
 
 class UnshelveHostNotInZone(Conflict):
     message = "Host \"{host}\" is not in the availability zone \"{zone}\"."
+
+
+class InterfaceAttachFailed(CloudError):
+    message = "Failed to attach network adapter device to {instance_id}"
 
 
 class FlavorNotFound(NotFound):

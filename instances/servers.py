@@ -24,7 +24,6 @@ from instances.actions.create import Create, CreateRequest
 from instances.errors import BadReference, InstanceNotFound
 from instances.models import Instance
 from instances.repeats import RequestKey
-from instances.states import VmState
 from integrations.networks import facade as networks
 from operations import engine, sql
 
@@ -173,16 +172,6 @@ def unlock(actor: Actor, server: Instance, request_id: str) -> None:
     with transaction.atomic():
         update(actor, server, {"locked_by": "", "locked_reason": None})
         _record(actor, server, "unlock", request_id)
-
-
-def reset_state(actor: Actor, server: Instance, state: str, request_id: str) -> None:
-    """Settle a server by hand as ``active`` or ``error``: whatever is under way stops at its next step."""
-    with transaction.atomic():
-        engine.supersede("server", server.id)
-        columns = server.cache(None, settled=VmState(state).value, open_operation=None)
-        if not Instance.objects.alive().filter(id=server.id).update(**columns):
-            raise InstanceNotFound(instance_id=server.id)
-        _record(actor, server, "resetState", request_id)
 
 
 def _record(actor: Actor, server: Instance, verb: str, request_id: str) -> None:

@@ -130,6 +130,9 @@ WHILE: dict[str, dict[str, TaskState]] = {
     "createImage": {"": T.IMAGE_SNAPSHOT},
     "createBackup": {"": T.IMAGE_BACKUP},
     "changePassword": {"": T.UPDATING_PASSWORD},
+    "attach_interface": {},
+    "detach_interface": {},
+    "resetState": {},
     "trigger_crash_dump": {},
     "rescue": {"": T.RESCUING},
     "unrescue": {"": T.UNRESCUING},
@@ -161,6 +164,21 @@ ENDS: dict[str, VmState] = {
     "unshelve": V.ACTIVE,
 }
 """verb → what is settled when it succeeded; a verb that is not here leaves the server where it was."""
+
+
+ON, HELD, OFF = V.ACTIVE, V.PAUSED, V.STOPPED
+# The state that a guest's power speaks for, and those it does not contradict.
+FITS = {
+    ON: frozenset({V.ACTIVE, V.RESCUED, V.RESIZED}),
+    HELD: frozenset({V.PAUSED}),
+    OFF: frozenset({V.STOPPED, V.SUSPENDED, V.SHELVED, V.ERROR, V.SOFT_DELETED}),
+}
+
+
+def fitting(settled: VmState, power: PowerState) -> VmState:
+    """What a server is whose guest was seen with this power: what it was, if that fits."""
+    says = {PowerState.RUNNING: ON, PowerState.PAUSED: HELD}.get(power, OFF)
+    return settled if settled in FITS[says] else says
 
 
 @dataclass(frozen=True, slots=True)

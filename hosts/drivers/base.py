@@ -172,6 +172,21 @@ class Interrupting(ABC):
         """The guest gets one. Raises GuestNotFound, Fatal when it does not run."""
 
 
+class Plugging(ABC):
+    """Can attach a port to a guest and detach it, running or off."""
+
+    @abstractmethod
+    def attach_port(self, spec: GuestSpec, port_id: str) -> Sequence[Step]:
+        """The guest has the port, which is in ``spec``, now and after its next start. Raises GuestNotFound, Fatal."""
+
+    @abstractmethod
+    def detach_port(self, spec: GuestSpec, port_id: str) -> Sequence[Step]:
+        """The guest has let go of the port, which is in ``spec``, and its host has nothing of it any more.
+
+        Raises GuestNotFound, Fatal when the guest does not let go of it; then it has it as before.
+        """
+
+
 class PasswordSetting(ABC):
     """Can set the password of a user inside a running guest, where an agent in it helps."""
 
@@ -193,6 +208,19 @@ class Networked(ABC):
 
 
 __all__ = [
-    "ConsoleLogged", "Diagnosing", "Driver", "ImageSource", "Interrupting", "Networked", "Pausable",
-    "PasswordSetting", "PowerState", "Rebooting", "Rebuilding", "Rescuing", "Snapshotting", "Suspending",
+    "ConsoleLogged",
+    "Diagnosing",
+    "Driver",
+    "ImageSource",
+    "Interrupting",
+    "Networked",
+    "PasswordSetting",
+    "Pausable",
+    "Plugging",
+    "PowerState",
+    "Rebooting",
+    "Rebuilding",
+    "Rescuing",
+    "Snapshotting",
+    "Suspending",
 ]  # fmt: skip

@@ -162,8 +162,15 @@ class Action:
         if cls.needs_host and instance.host_id is None and instance.open_operation is None:
             return Conflict(f"Instance {instance_id} is not ready")
         return InstanceInvalidState(
-            verb=cls.verb, instance_id=instance_id, attribute="task_state", state=instance.task_state
+            verb=cls.verb, instance_id=instance_id, attribute="task_state", state=cls._doing(instance)
         )
+
+    @staticmethod
+    def _doing(instance: Instance) -> str | None:
+        """Its task state, or the verb of one that Nova has no task state for."""
+        if instance.task_state or not instance.open_operation:
+            return instance.task_state
+        return Operation.objects.filter(id=instance.open_operation).values_list("verb", flat=True).first()
 
     # --- in the conductor, when a host takes it
 

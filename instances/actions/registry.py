@@ -10,12 +10,14 @@ from instances.actions.create_backup import CreateBackup
 from instances.actions.create_image import CreateImage
 from instances.actions.delete import Delete
 from instances.actions.diagnostics import Diagnostics
+from instances.actions.interfaces import AttachInterface, DetachInterface
 from instances.actions.password import ChangePassword
 from instances.actions.pause import Pause, Unpause
 from instances.actions.power import Start, Stop
 from instances.actions.reboot import Reboot
 from instances.actions.rebuild import Rebuild
 from instances.actions.rescue import Rescue, Unrescue
+from instances.actions.reset_state import ResetState
 from instances.actions.shelve import Shelve, ShelveOffload, Unshelve
 from instances.actions.soft_delete import Restore, SoftDelete
 from instances.actions.suspend import Resume, Suspend
@@ -23,7 +25,8 @@ from instances.actions.suspend import Resume, Suspend
 VERBS: tuple[type[Action], ...] = (
     Create, Delete, Start, Stop, Reboot, Pause, Unpause, Suspend, Resume, CreateImage, ConsoleOutput,
     Rescue, Unrescue, Rebuild, Shelve, ShelveOffload, Unshelve, CreateBackup, SoftDelete, Restore,
-    Diagnostics, CrashDump, ChangePassword,
+    Diagnostics, CrashDump, ChangePassword, AttachInterface, DetachInterface,
+    ResetState,
 )  # fmt: skip
 ACTIONS: dict[str, type[Action]] = {action.verb: action for action in VERBS}
 OLDEST_READ = 1

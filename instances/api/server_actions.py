@@ -27,6 +27,7 @@ from instances.actions.power import Start, Stop
 from instances.actions.reboot import Reboot
 from instances.actions.rebuild import Rebuild
 from instances.actions.rescue import Rescue, Unrescue
+from instances.actions.reset_state import ResetState
 from instances.actions.shelve import Shelve, ShelveOffload, Unshelve
 from instances.actions.soft_delete import Restore
 from instances.actions.suspend import Resume, Suspend
@@ -113,7 +114,7 @@ def _unlock(asked: Asked) -> HttpResponse:
 
 
 def _reset_state(asked: Asked) -> HttpResponse:
-    servers.reset_state(asked.actor, asked.server, asked.args["state"], asked.request_id)
+    ResetState.request(asked.actor, asked.server, asked.request_id, state=asked.args["state"])
     return empty(202)
 
 
@@ -161,7 +162,7 @@ TABLE: dict[str, Entry] = {
     "trigger_crash_dump": _plain("trigger_crash_dump", CrashDump, since="2.17"),
     "lock": Entry("os_compute_api:os-lock-server:lock", schemas.LOCK, _lock),
     "unlock": Entry("os_compute_api:os-lock-server:unlock", schemas.anything("unlock"), _unlock),
-    "os-resetState": Entry("os_compute_api:os-admin-actions:reset_state", schemas.RESET_STATE, _reset_state),
+    "os-resetState": Entry(ResetState.rule, schemas.RESET_STATE, _reset_state),
     "injectNetworkInfo": Entry(
         "os_compute_api:os-admin-actions:inject_network_info",
         schemas.anything("injectNetworkInfo"),

@@ -1,4 +1,4 @@
-"""What a server has on networks: ``/ips``, ``/os-interface``, ``/os-security-groups``."""
+"""What a server has on networks: ``/ips``, ``/os-security-groups``."""
 
 from __future__ import annotations
 
@@ -6,18 +6,14 @@ from typing import Any
 
 from django.http import HttpResponse
 
-from computecloud.core.errors import NotFound, Unsupported
+from computecloud.core.errors import NotFound
 from computecloud.http.answers import answer
-from computecloud.http.microversions import Field, VersionedShape
 from computecloud.http.views import ServiceViewSet, query
 from instances import servers
 from instances.api import server_shapes
 from instances.api.queries import Params
 from integrations.networks import facade as networks
-from integrations.networks.facade import GroupInfo, PortInfo, RuleInfo
-
-INTERFACES = "os_compute_api:os-attach-interfaces"
-NO_HOT_PLUG = "Interfaces cannot be attached to or detached from a server in this cloud yet."
+from integrations.networks.facade import GroupInfo, RuleInfo
 
 
 class AddressViewSet(ServiceViewSet):
@@ -39,59 +35,6 @@ class AddressViewSet(ServiceViewSet):
         if network not in found:
             raise NotFound("Instance is not a member of specified network")
         return answer({network: found[network]})
-
-
-class InterfaceShape(VersionedShape):
-    """A port in the hands of a server; the context is the server's power: a port is ACTIVE while its guest runs."""
-
-    fields = {
-        "net_id": Field("network_id"),
-        "port_id": Field("port_id"),
-        "mac_addr": Field("mac"),
-        "port_state": Field(lambda port, runs: "ACTIVE" if runs else "DOWN"),
-        "fixed_ips": Field(
-            lambda port, _: [{"subnet_id": one.subnet_id, "ip_address": one.address} for one in port.fixed_ips]
-        ),
-        "tag": Field("tag", since="2.70"),
-    }
-
-
-class InterfaceViewSet(ServiceViewSet):
-    """A server's ports, as the Network service has them."""
-
-    service = "compute"
-    policy = {
-        "list": f"{INTERFACES}:list",
-        "retrieve": f"{INTERFACES}:show",
-        "create": f"{INTERFACES}:create",
-        "destroy": f"{INTERFACES}:delete",
-    }
-
-    def _ports(self, server_id: str) -> tuple[list[PortInfo], bool]:
-        server = servers.get(self.actor, server_id)
-        return networks.nics(server.id), server.power_on and server.host_id is not None
-
-    @query({}, strict_since="2.102")
-    def list(self, request: Any, server_id: str, params: Params) -> HttpResponse:
-        ports, runs = self._ports(server_id)
-        shown = [InterfaceShape.render(port, request.api_version, runs) for port in ports]
-        return answer({"interfaceAttachments": shown})
-
-    @query({}, strict_since="2.102")
-    def retrieve(self, request: Any, server_id: str, port_id: str, params: Params) -> HttpResponse:
-        ports, runs = self._ports(server_id)
-        port = next((one for one in ports if one.port_id == port_id), None)
-        if port is None:
-            raise NotFound(f"Instance {server_id} does not have a port with id {port_id[:64]}")
-        return answer({"interfaceAttachment": InterfaceShape.render(port, request.api_version, runs)})
-
-    def create(self, request: Any, server_id: str) -> HttpResponse:
-        servers.get(self.actor, server_id)
-        raise Unsupported(NO_HOT_PLUG)
-
-    def destroy(self, request: Any, server_id: str, port_id: str) -> HttpResponse:
-        servers.get(self.actor, server_id)
-        raise Unsupported(NO_HOT_PLUG)
 
 
 def _ports_of(rule: RuleInfo) -> tuple[int | None, int | None]:

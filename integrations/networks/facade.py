@@ -5,7 +5,13 @@ All methods are local: they run inside the caller's transaction and talk to noth
 
 from __future__ import annotations
 
-from integrations.networks.errors import OverQuota
+from integrations.networks.errors import (
+    FixedIpAlreadyInUse,
+    NetworkAmbiguous,
+    OverQuota,
+    RequestedNetworkNotFound,
+    RequestedPortNotFound,
+)
 from integrations.networks.hosts_view import (
     addresses_of,
     host_networks,
@@ -46,13 +52,17 @@ from integrations.networks.values import (
 
 __all__ = [
     "FixedIp",
+    "FixedIpAlreadyInUse",
     "GroupInfo",
     "HostNetwork",
+    "NetworkAmbiguous",
     "NetworkInfo",
     "NetworkWish",
     "OverQuota",
     "PortInfo",
     "PortPlan",
+    "RequestedNetworkNotFound",
+    "RequestedPortNotFound",
     "RuleInfo",
     "ServerAddress",
     "ServerRef",

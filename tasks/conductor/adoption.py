@@ -11,20 +11,13 @@ from django.db.models.functions import Now
 
 from hosts.drivers.specs import PowerState
 from instances.models import Instance
-from instances.states import VmState
+from instances.states import VmState, fitting
 from operations import engine
 from operations.models import Event, Operation
 from scheduling import claims
 from tasks.conductor import wire
 
 LOST = "Its host reports no guest of it: it was deleted after the backup was made, or lost. Delete the server."
-ON, HELD, OFF = VmState.ACTIVE, VmState.PAUSED, VmState.STOPPED
-# The state that a guest's power speaks for, and those it does not contradict.
-FITS = {
-    ON: frozenset({VmState.ACTIVE, VmState.RESCUED, VmState.RESIZED}),
-    HELD: frozenset({VmState.PAUSED}),
-    OFF: frozenset({VmState.STOPPED, VmState.SUSPENDED, VmState.SHELVED, VmState.ERROR, VmState.SOFT_DELETED}),
-}
 
 
 def follow(asked: wire.Observe) -> None:
@@ -47,9 +40,7 @@ def _is_leaving(row: Instance) -> bool:
 
 
 def _settled(row: Instance, guest: wire.GuestSeen) -> VmState:
-    says = {PowerState.RUNNING: ON, PowerState.PAUSED: HELD}.get(PowerState(guest.power), OFF)
-    before = VmState(row.settled)
-    return before if before in FITS[says] else says
+    return fitting(VmState(row.settled), PowerState(guest.power))
 
 
 def _is_right(row: Instance, host_id: str, guest: wire.GuestSeen) -> bool:

@@ -171,7 +171,8 @@ def test_readers_and_strangers_do_nothing(cloud: Cloud, key: str) -> None:
         "reboot": {"type": "SOFT"}, "os-resetState": {"state": "error"}, "os-getConsoleOutput": {},
         "addSecurityGroup": {"name": "default"}, "removeSecurityGroup": {"name": "default"},
         "createBackup": {"name": "picture", "backup_type": "daily", "rotation": 1},
-        "createImage": {"name": "picture"}, "rebuild": {"imageRef": IMAGE},
+        "createImage": {"name": "picture"}, "changePassword": {"adminPass": "Secret-12345"},
+        "rebuild": {"imageRef": IMAGE},
     }  # fmt: skip
 
     assert act(cloud.as_reader, server, key, args.get(key)).status_code == 403
@@ -241,7 +242,7 @@ def test_an_administrator_sets_the_state_by_hand(cloud: Cloud) -> None:
 
 
 def test_the_console_log_is_cut_to_the_lines_asked_for(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    answers: Callable[..., str] = lambda *_: "one\ntwo\nthree"  # noqa: E731
+    answers: Callable[..., dict[str, str]] = lambda *_: {"output": "one\ntwo\nthree"}  # noqa: E731
     monkeypatch.setattr(ConsoleOutput, "ask", answers)  # the host's side has tests of its own
     server = make_server(host=make_host())
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from hosts.drivers import registry
-from hosts.drivers.base import ConsoleLogged
+from hosts.drivers.base import ConsoleLogged, Diagnosing, Interrupting, PasswordSetting, Plugging
 from hosts.drivers.specs import GuestRef, GuestSpec
 from hosts.drivers.steps import run_all
 
@@ -36,6 +36,14 @@ def main() -> None:
             run_all(driver.power_off(msgspec.convert(asked["ref"], GuestRef), timeout_s=asked["timeout_s"]))
         case "destroy":
             run_all(driver.destroy(msgspec.convert(asked["ref"], GuestRef)))
+        case "attach_port" | "detach_port" as verb if isinstance(driver, Plugging):
+            run_all(getattr(driver, verb)(msgspec.convert(asked["guest"], GuestSpec), asked["port_id"]))
+        case "set_password" if isinstance(driver, PasswordSetting):
+            run_all(driver.set_password(msgspec.convert(asked["guest"], GuestSpec)))
+        case "interrupt" if isinstance(driver, Interrupting):
+            run_all(driver.interrupt(msgspec.convert(asked["ref"], GuestRef)))
+        case "diagnostics" if isinstance(driver, Diagnosing):
+            answer = driver.diagnostics(asked["id"])
         case "state":
             answer = driver.state(asked["id"])
         case "console_log" if isinstance(driver, ConsoleLogged):

@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -29,6 +29,7 @@ from hosts.drivers.specs import (
     ImageSpec,
     NetworkSpec,
     NicSpec,
+    PasswordSpec,
     PowerState,
 )
 
@@ -85,13 +86,17 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Machine
     hosts.down(place, purge=True)
 
 
+def nic(name: str, last: int) -> NicSpec:
+    fixed = FixedIpSpec(f"10.77.0.{last}", "10.77.0.0/24", "10.77.0.1", ("9.9.9.9",))
+    return NicSpec(str(uuid4()), f"fa:16:3e:77:00:{last:02x}", NETWORK, (fixed,), hostname=name)
+
+
 def make(machine: Machine, other: Machine, name: str, last: int, user_data: str) -> GuestSpec:
     data = machine.image.read_bytes()
     image = ImageSpec(str(uuid4()), hashlib.sha512(data).hexdigest(), len(data), "qcow2")
     server_id = str(uuid4())
     meta = {"uuid": server_id, "hostname": name, "admin_pass": "not-a-default-42", "public_keys": {}}
     drive = {"meta_data.json": json.dumps(meta).encode(), "user_data": user_data.encode()}
-    fixed = FixedIpSpec(f"10.77.0.{last}", "10.77.0.0/24", "10.77.0.1", ("9.9.9.9",))
     return GuestSpec(
         id=server_id,
         name=name,
@@ -101,7 +106,7 @@ def make(machine: Machine, other: Machine, name: str, last: int, user_data: str)
         vcpus=1,
         ram_mb=256,
         disks=(DiskSpec("root", 0, "vda", 1, image=image),),
-        nics=(NicSpec(str(uuid4()), f"fa:16:3e:77:00:{last:02x}", NETWORK, (fixed,), hostname=name),),
+        nics=(nic(name, last),),
         config_drive=ConfigDriveSpec({f"openstack/latest/{file}": content for file, content in drive.items()}),
         peers=(other.host.address,),
     )
@@ -145,3 +150,38 @@ def test_two_guests_on_two_hosts_reach_each_other(machines: tuple[Machine, Machi
         links = run([*machine.host.enter, "ip", "-br", "link"]).decode()
         assert not [line for line in links.splitlines() if line.startswith(("cc", "cb", "cx", "cd"))]
         assert not list(machine.state.rglob(f"*{spec.id}*"))
+
+
+def test_a_guest_gets_an_interface_a_password_and_an_interrupt_while_it_runs(
+    machines: tuple[Machine, Machine],
+) -> None:
+    one, two = machines
+    spec = make(one, two, "plugged", 21, "#!/bin/sh\necho nothing to do\n")
+    spec = replace(spec, image_properties={"hw_qemu_guest_agent": "yes"})
+    one.call("spawn", guest=spec)
+    eventually(lambda: one.console(spec), "plugged login:")
+
+    second = nic("plugged", 22)
+    wired = replace(spec, nics=(*spec.nics, second))
+    for _ in range(2):  # delivered twice, it has one more nic
+        one.call("attach_port", guest=wired, port_id=second.port_id)
+    eventually(lambda: one.console(spec), r"computecloud-guest: eth1 10\.77\.0\.22/24")
+    told = one.call("diagnostics", id=spec.id)
+    assert [counted["mac"] for counted in told["nics"]] == [spec.nics[0].mac, second.mac]
+    assert min(counted["tx_packets"] for counted in told["nics"]) > 0
+    assert told["disks"][0]["read_bytes"] > 1_000_000
+    assert told["cpu_times_ns"][0] > 1_000_000_000
+
+    one.call("set_password", guest=replace(wired, password=PasswordSpec("computecloud", "Another-Secret-42")))
+    assert "a new password was set" in one.console(spec)
+
+    one.call("interrupt", ref=GuestRef(spec.id, 1, str(uuid4())))
+    eventually(lambda: one.console(spec), "NMI received")
+
+    for _ in range(2):
+        one.call("detach_port", guest=wired, port_id=second.port_id)
+    eventually(lambda: one.console(spec), "computecloud-guest: eth1 is gone")
+    links = run([*one.host.enter, "ip", "-br", "link"]).decode()
+    assert len([line for line in links.splitlines() if line.startswith("cc")]) == 1
+    one.call("destroy", ref=GuestRef(spec.id, 1, str(uuid4())))
+    assert not list(one.state.rglob(f"*{spec.id}*"))

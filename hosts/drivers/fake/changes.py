@@ -136,7 +136,7 @@ class Changes:
     def _make_disk(self, spec: GuestSpec) -> None:
         guest = self._guests.find(spec.id) or Guest(spec.id)
         if "rescue" not in guest.disks:
-            self._driver.make_files(spec.id, ["rescue"])
+            self._driver.files.make(spec.id, ["rescue"])
             guest.disks["rescue"] = 0
             self._guests.save(guest)
 
@@ -145,7 +145,7 @@ class Changes:
         if guest is not None and "rescue" in guest.disks:
             del guest.disks["rescue"]
             self._guests.save(guest)
-        self._driver.remove_file(spec.id, "rescue")
+        self._driver.files.remove(spec.id, "rescue")
 
     def _forget_rescue(self, spec: GuestSpec) -> None:
         self._remove_disk(spec)

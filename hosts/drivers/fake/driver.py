@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from hosts.drivers.base import (
     Interrupting,
     PasswordSetting,
     Pausable,
+    Plugging,
     Rebooting,
     Rebuilding,
     Rescuing,
@@ -29,10 +29,12 @@ from hosts.drivers.base import (
     Suspending,
 )
 from hosts.drivers.errors import Fatal, GuestNotFound
-from hosts.drivers.fake import agent, console, counters
+from hosts.drivers.fake import agent, console, counters, inventory
 from hosts.drivers.fake.changes import Changes
+from hosts.drivers.fake.disk_files import DiskFiles
 from hosts.drivers.fake.faults import Faults
 from hosts.drivers.fake.guests import Guest, Guests
+from hosts.drivers.fake.interfaces import Interfaces
 from hosts.drivers.fake.options import Options
 from hosts.drivers.fake.snapshots import Snapshots
 from hosts.drivers.quarantine import Quarantine
@@ -49,8 +51,8 @@ from hosts.drivers.specs import (
 
 
 class FakeDriver(
-    Driver, Rebooting, Pausable, Suspending, Rescuing, Rebuilding, Snapshotting, ConsoleLogged, Diagnosing, Interrupting,
-    PasswordSetting,
+    Driver, Rebooting, Pausable, Suspending, Rescuing, Rebuilding, Snapshotting, ConsoleLogged, Diagnosing,
+    Interrupting, PasswordSetting, Plugging,
 ):
     """One simulated host; a process may hold many, each with a state folder of its own."""
 
@@ -61,11 +63,13 @@ class FakeDriver(
         self._images = images
         self._state_dir = state_dir
         self.guests = Guests(state_dir / "guests", durable=self._options.durable)
+        self.files = DiskFiles(state_dir / "disks", kept=self._options.inspect)
         self._quarantine = Quarantine(state_dir / "quarantine")
         self._closing = Event()
         self._faults = Faults(state_dir, self._options.faults, self._options.delays, self._closing)
         self._callbacks: list[Callable[[str], None]] = []
         self._changes = Changes(self)
+        self._interfaces = Interfaces(self)
         self._snapshots = Snapshots(self, state_dir / "snapshots", images)
 
     def close(self) -> None:
@@ -76,34 +80,7 @@ class FakeDriver(
         self._callbacks.append(callback)
 
     def inventory(self) -> HostInventory:
-        options = self._options
-        return HostInventory(
-            vcpus=options.vcpus,
-            ram_mb=options.ram_mb,
-            disk_gb=options.disk_gb,
-            disk_free_gb=options.disk_gb,
-            hypervisor_type="fake",
-            hypervisor_version=options.hypervisor_version,
-            arch=options.arch,
-            cpu_info={
-                "arch": options.arch,
-                "model": "simulated",
-                "vendor": "fake",
-                "features": [],
-                "topology": {},
-            },
-            traits=tuple(options.traits),
-            machine_types=("pc", "q35"),
-            running_vms=sum(guest.is_running for guest in self.guests),
-            cpu_ratio=options.cpu_ratio,
-            ram_ratio=options.ram_ratio,
-            disk_ratio=options.disk_ratio,
-            supported=((options.arch, "fake", "hvm"),),
-            numa_cells=tuple(options.numa_cells),
-            pci_devices=tuple(options.pci_devices),
-            custom_resources=options.custom_resources,
-            metrics=options.metrics,
-        )
+        return inventory.of(self._options, running=sum(guest.is_running for guest in self.guests))
 
     def list(self) -> Sequence[GuestState]:
         return [_state(guest) for guest in self.guests if guest.defined]
@@ -124,17 +101,15 @@ class FakeDriver(
     def set_password(self, spec: GuestSpec) -> Sequence[Step]:
         return [self.step("set_password", spec.id, partial(agent.set_password, self.guests, spec))]
 
+    def attach_port(self, spec: GuestSpec, port_id: str) -> Sequence[Step]:
+        return self._interfaces.attach(spec, port_id)
+
+    def detach_port(self, spec: GuestSpec, port_id: str) -> Sequence[Step]:
+        return self._interfaces.detach(spec, port_id)
+
     def lost_disks(self) -> Mapping[str, str]:
         """Seen with the option ``inspect`` only: without it disks are no files."""
-        if not self._options.inspect:
-            return {}
-        found = {}
-        for guest in self.guests:
-            folder = self._disk_folder(guest.id)
-            gone = [target for target in guest.disks if not (folder / f"disk-{target}").exists()]
-            if gone:
-                found[guest.id] = ", ".join(gone)
-        return found
+        return self.files.lost(self.guests)
 
     def leftovers(self, known: frozenset[str]) -> Sequence[str]:
         return sorted(set(self.guests.ids()) - known)
@@ -164,7 +139,7 @@ class FakeDriver(
         ]
 
     def set_aside(self, ref: GuestRef) -> Sequence[Step]:
-        things = [self.guests.file(ref.id), self._disk_folder(ref.id)]
+        things = [self.guests.file(ref.id), self.files.folder(ref.id)]
         return [
             *self.destroy(ref)[:-1],
             self.step("set_aside", ref.id, partial(self._quarantine.take, ref.id, things)),
@@ -261,28 +236,15 @@ class FakeDriver(
     def make_disks(self, spec: GuestSpec) -> None:
         guest = self.guests.find(spec.id) or Guest(spec.id)
         wanted = {names.disk_target(disk.target): _size_mb(disk) for disk in spec.disks}
-        self.make_files(spec.id, [*wanted])
+        self.files.make(spec.id, [*wanted])
         if guest.disks != wanted:
             guest.disks = wanted
             guest.image = guest.image or next((disk.image.id for disk in spec.disks if disk.image), "")
             self.guests.save(guest)
 
-    def make_files(self, guest_id: str, targets: Sequence[str]) -> None:
-        """With the option ``inspect`` disks are files: empty ones, to be found or missed."""
-        if not self._options.inspect:
-            return
-        folder = self._disk_folder(guest_id)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for target in targets:
-            (folder / f"disk-{target}").touch(mode=0o600)
-
-    def remove_file(self, guest_id: str, target: str) -> None:
-        (self._disk_folder(guest_id) / f"disk-{target}").unlink(missing_ok=True)
-
     def _remove_disks(self, ref: GuestRef) -> None:
         self._snapshots.remove_all(ref.id)
-        if self._options.inspect:
-            shutil.rmtree(self._disk_folder(ref.id), ignore_errors=True)
+        self.files.remove_all(ref.id)
         guest = self.guests.find(ref.id)
         if guest is None:
             self.guests.forget(ref.id)  # a worker may have died between making the file and writing it
@@ -326,7 +288,7 @@ class FakeDriver(
         guest.epoch, guest.operation_id = spec.epoch, spec.operation_id
         guest.vcpus, guest.ram_mb = spec.vcpus, spec.ram_mb
         guest.boots_from = "rescue" if spec.rescue else "root"
-        guest.has_agent = spec.has_agent
+        guest.has_agent = spec.has_agent or self._options.agents
         if not guest.defined:
             guest.defined, guest.power = True, PowerState.SHUTDOWN
         if msgspec.structs.astuple(guest) != before:
@@ -344,7 +306,7 @@ class FakeDriver(
             return
         guest.power = PowerState.RUNNING
         guest.boots += not guest.is_saved
-        guest.is_saved = False
+        guest.is_saved, guest.nics = False, list(guest.ports)
         self.guests.save(guest)
 
     def stop(self, ref: GuestRef) -> None:
@@ -363,7 +325,7 @@ class FakeDriver(
             return
         if unless_started_by and guest.operation_id == unless_started_by:
             return
-        guest.power, guest.is_saved, guest.stopped_by = PowerState.SHUTDOWN, False, how
+        guest.power, guest.is_saved, guest.stopped_by, guest.nics = PowerState.SHUTDOWN, False, how, []
         self.guests.save(guest)
 
     def _turn(self, guest_id: str, before: PowerState, after: PowerState) -> None:
@@ -378,7 +340,7 @@ class FakeDriver(
     def _save(self, guest_id: str) -> None:
         guest = self.known(guest_id)
         if guest.is_running:
-            guest.power, guest.is_saved, guest.stopped_by = PowerState.SHUTDOWN, True, "saved"
+            guest.power, guest.is_saved, guest.stopped_by, guest.nics = PowerState.SHUTDOWN, True, "saved", []
             self.guests.save(guest)
 
     def _interrupt(self, guest_id: str) -> None:
@@ -402,9 +364,6 @@ class FakeDriver(
         if guest is None or not guest.defined:
             raise GuestNotFound(f"no guest {guest_id} on this host")
         return guest
-
-    def _disk_folder(self, guest_id: str) -> Path:
-        return self._state_dir / "disks" / names.guest_id(guest_id)
 
 
 def _state(guest: Guest) -> GuestState:

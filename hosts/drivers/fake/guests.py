@@ -32,6 +32,7 @@ class Guest(msgspec.Struct, omit_defaults=True):
     config_drive: list[str] = []  # paths in it
     ports: dict[str, str] = {}  # port id -> mac
     addresses: list[str] = []
+    nics: list[str] = []  # port ids; of a guest that runs
     defined: bool = False
     boots_from: str = "root"  # or rescue
     kept: dict[str, dict[str, Any]] = {}  # operation -> the definition before it

@@ -27,4 +27,5 @@ class Options(msgspec.Struct, forbid_unknown_fields=True):
     faults: dict[str, object] = {}  # see fake.faults
     durable: bool = False  # fsync every change
     inspect: bool = False  # make an empty file per disk
+    agents: bool = False  # every guest has an agent in it, whatever its image says
     fetch: bool = False  # really fetch images through the ImageSource

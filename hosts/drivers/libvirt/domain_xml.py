@@ -66,6 +66,19 @@ def backup(disk: str, target: Path) -> str:
     return ElementTree.tostring(root, encoding="unicode")
 
 
+def interface(spec: GuestSpec, port_id: str, taps: Mapping[str, str]) -> str:
+    """``<interface>`` of one port, as a running guest is given it. Raises Fatal when it has no device here."""
+    nic = next((nic for nic in spec.nics if nic.port_id == port_id), None)
+    if nic is None or not taps.get(port_id):
+        raise Fatal(f"port {port_id} has no device on this host")
+    return ElementTree.tostring(_interface(nic, taps[port_id], spec), encoding="unicode")
+
+
+def port_alias(port_id: str) -> str:
+    """What a port's nic is called in a domain."""
+    return f"ua-port-{port_id}"
+
+
 def domain_name(guest_id: str) -> str:
     """The hypervisor's name of a guest; made from the id alone."""
     return f"instance-{guest_id}"
@@ -243,13 +256,18 @@ def _add_nic(devices: Element, nic: NicSpec, taps: Mapping[str, str], spec: Gues
     tap = taps.get(nic.port_id)
     if tap is None:
         raise Fatal(f"port {nic.port_id} has no device on this host")
-    interface = SubElement(devices, "interface", type="ethernet")
+    devices.append(_interface(nic, tap, spec))
+
+
+def _interface(nic: NicSpec, tap: str, spec: GuestSpec) -> Element:
+    interface = Element("interface", type="ethernet")
     SubElement(interface, "mac", address=nic.mac)
     SubElement(interface, "target", dev=tap, managed="no")
     SubElement(interface, "model", type=NIC_MODELS.get(spec.image_properties.get("hw_vif_model", ""), "virtio"))
     SubElement(interface, "mtu", size=str(nic.network.mtu))
     SubElement(interface, "rom", enabled="no")  # guests boot from disks; the ROM would only take time
-    SubElement(interface, "alias", name=f"ua-port-{nic.port_id}")
+    SubElement(interface, "alias", name=port_alias(nic.port_id))
+    return interface
 
 
 def _add_controllers(devices: Element, spec: GuestSpec, wiring: Wiring, platform: Platform, machine: str) -> None:

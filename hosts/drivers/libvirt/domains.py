@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -169,6 +171,28 @@ class Domains:
 
         self.act(f"interrupting {guest_id}", guest_id, act)
 
+    def attach(self, guest_id: str, xml: str, alias: str) -> None:
+        """A guest that runs has the device; one that is off has none to get. Raises GuestNotFound, Fatal."""
+
+        def act(domain: libvirt.virDomain) -> None:
+            if domain.isActive() and not _has_device(domain, alias):
+                domain.attachDeviceFlags(xml, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+
+        self.act(f"attaching {alias} to {guest_id}", guest_id, act)
+
+    def detach(self, guest_id: str, alias: str) -> None:
+        """A running guest has let go of the device, as it is asked again and again. Raises Fatal when it does not."""
+        left, is_gone = self._options.detach_deadline_s, partial(self._is_without, guest_id, alias)
+        while left > 0:
+            self.act(f"detaching {alias} from {guest_id}", guest_id, partial(_ask_to_let_go, alias))
+            if self._connection.wait_until(is_gone, timeout_s=min(left, ASK_AGAIN_S)):
+                return
+            left -= ASK_AGAIN_S
+        raise Fatal(f"guest {guest_id} does not let go of {alias}")
+
+    def _is_without(self, guest_id: str, alias: str) -> bool:
+        return self.ask(f"looking at {guest_id}", guest_id, lambda domain: not _has_device(domain, alias))
+
     def save(self, guest_id: str) -> None:
         """The guest's memory is in a file of libvirt's, for its next start; a guest that is off stays so."""
 
@@ -289,6 +313,25 @@ class Domains:
 
 def _busy(domain: libvirt.virDomain | None) -> bool:
     return domain is not None and bool(domain.isActive()) and domain.jobInfo()[0] != libvirt.VIR_DOMAIN_JOB_NONE
+
+
+def _has_device(domain: libvirt.virDomain, alias: str) -> bool:
+    """Whether the running domain has a device of that name."""
+    if not domain.isActive():
+        return False
+    devices = ElementTree.fromstring(domain.XMLDesc())  # noqa: S314 -- from libvirt, which made it
+    return devices.find(f"devices/*/alias[@name='{alias}']") is not None
+
+
+def _ask_to_let_go(alias: str, domain: libvirt.virDomain) -> None:
+    """The guest answers when it likes; asked while it thinks, QEMU refuses."""
+    if not _has_device(domain, alias):
+        return
+    try:
+        domain.detachDeviceAlias(alias, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() not in (libvirt.VIR_ERR_DEVICE_MISSING, libvirt.VIR_ERR_OPERATION_FAILED):
+            raise
 
 
 def _find(connection: libvirt.virConnect, guest_id: str) -> libvirt.virDomain | None:

@@ -17,6 +17,7 @@ from hosts.drivers.base import (
     Networked,
     PasswordSetting,
     Pausable,
+    Plugging,
     Rebooting,
     Rebuilding,
     Rescuing,
@@ -24,7 +25,20 @@ from hosts.drivers.base import (
     Suspending,
 )
 from hosts.drivers.errors import DriverError
-from hosts.drivers.libvirt import agent, console_log, destroy, diagnostics, files, inventory, power, rebuild, rescue, snapshot, spawn
+from hosts.drivers.libvirt import (
+    agent,
+    console_log,
+    destroy,
+    diagnostics,
+    files,
+    interfaces,
+    inventory,
+    power,
+    rebuild,
+    rescue,
+    snapshot,
+    spawn,
+)
 from hosts.drivers.libvirt.host import LibvirtHost, assemble
 from hosts.drivers.libvirt.inventory import Machine
 from hosts.drivers.libvirt.options import Options, parse
@@ -36,8 +50,8 @@ log = structlog.get_logger(__name__)
 
 
 class LibvirtDriver(
-    Driver, Rebooting, Pausable, Suspending, Rescuing, Rebuilding, Snapshotting, ConsoleLogged, Diagnosing, Interrupting,
-    PasswordSetting, Networked,
+    Driver, Rebooting, Pausable, Suspending, Rescuing, Rebuilding, Snapshotting, ConsoleLogged, Diagnosing,
+    Interrupting, PasswordSetting, Plugging, Networked,
 ):
     """One host under one libvirtd."""
 
@@ -133,6 +147,12 @@ class LibvirtDriver(
 
     def set_password(self, spec: GuestSpec) -> Sequence[Step]:
         return agent.password_steps(self.host, spec)
+
+    def attach_port(self, spec: GuestSpec, port_id: str) -> Sequence[Step]:
+        return interfaces.attach_steps(self.host, spec, port_id)
+
+    def detach_port(self, spec: GuestSpec, port_id: str) -> Sequence[Step]:
+        return interfaces.detach_steps(self.host, spec, port_id)
 
     def sync_peers(self, peers: Mapping[str, Sequence[str]]) -> None:
         self.host.ports.sync_peers(peers)

@@ -39,6 +39,7 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     start_deadline_s: float = 120.0  # of starting a guest
     copy_deadline_s: float = 3600.0  # of copying a disk into an image
     save_deadline_s: float = 900.0  # of writing a guest's memory to the disk
+    detach_deadline_s: float = 60.0  # of a guest letting go of a device
     stop_deadline_s: float = 60.0  # of ending one, a frozen process included
 
 

@@ -63,6 +63,19 @@ class Ports:
                 self._wires.remove_port(port_id)
         self._file(guest_id).unlink(missing_ok=True)
 
+    def unplug_one(self, guest_id: str, port_id: str) -> None:
+        """Nothing of the port is left on this host."""
+        known = self.taps(guest_id)
+        if port_id not in known:
+            return
+        if self._wires is not None:
+            self._wires.remove_port(port_id)
+        left = {name: tap for name, tap in known.items() if name != port_id}
+        if left:
+            self._write(guest_id, left, "unplug", known)
+        else:
+            self._file(guest_id).unlink(missing_ok=True)
+
     def sync_peers(self, peers: Mapping[str, Sequence[str]]) -> None:
         """Network id -> the other hosts that carry it."""
         if self._wires is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from instances.api.schemas.servers import MOST_TAGS, TAG
-from instances.api.schemas.types import LIMIT, METADATA, STRING, Schema
+from computecloud.http.microversions import VersionedSchema
+from instances.api.schemas.servers import IPV4, IPV6, MOST_TAGS, TAG
+from instances.api.schemas.types import LIMIT, METADATA, STRING, UUID, Schema
 
 
 def _only(name: str, words: Schema) -> Schema:
@@ -26,3 +27,28 @@ MIGRATIONS_QUERY: dict[str, Schema] = {
     "migration_type": _WORD, "user_id": _WORD, "project_id": _WORD,
 }  # fmt: skip
 VOLUMES_QUERY: dict[str, Schema] = {"limit": LIMIT, "offset": LIMIT}
+
+_ADDRESS: Schema = {
+    "type": "object",
+    "properties": {"ip_address": {"type": "string", "maxLength": 45, "anyOf": [IPV4, IPV6]}},
+    "required": ["ip_address"],
+    "additionalProperties": False,
+}
+_INTERFACE: Schema = {
+    "net_id": UUID,
+    "port_id": UUID,
+    "fixed_ips": {"type": "array", "minItems": 1, "maxItems": 1, "items": _ADDRESS},
+}
+
+
+def _allow_tag(schema: Schema) -> None:
+    schema["properties"]["interfaceAttachment"]["properties"]["tag"] = TAG
+
+
+ATTACH_INTERFACE = VersionedSchema({
+    "type": "object",
+    "properties": {
+        "interfaceAttachment": {"type": "object", "properties": _INTERFACE, "additionalProperties": False},
+    },
+    "additionalProperties": False,
+}).amend("2.49", _allow_tag)

@@ -20,13 +20,11 @@ from hosts.plumbing import names
 from instances.models import Instance
 from instances.states import VmState
 from integrations.images import facade as images
-from integrations.networks import seeding
 from tests.drivers import boot_sector
 from tests.faults.matrix.requests import MEMBER, NAME
 from tests.faults.matrix.rig import Member, Rig, Slot
 from tests.support.inspection import RealHosts
 
-CIDR = "10.77.0.0/22"
 OPTIONS = {"vcpus": 16, "ram_mb": 8192, "disk_gb": 200, "virt_type": "qemu"}
 POWER = {"running": PowerState.RUNNING, "paused": PowerState.PAUSED, "shut off": PowerState.SHUTDOWN}
 STARTED = "starting up libvirt version"  # what libvirt writes into a guest's log when it starts QEMU
@@ -102,13 +100,17 @@ class RealSlot(Slot):
 
 
 class RealRig(Rig):
-    """Hosts are made below the rig's folder and are gone with it."""
+    """Hosts are made below the rig's folder and are gone with it.
+
+    A boot sector has no agent in it, and lets go of no device.
+    """
+
+    cannot = frozenset({"changePassword", "detach_interface"})
 
     def start(self) -> None:
         hosts.up(self.state, [], start=True)
         self.address = hosts.gateway(self.state)
         super().start()
-        furnish()
 
     def add_slot(self, number: int) -> Slot:
         name = f"real{number}"
@@ -122,14 +124,12 @@ class RealRig(Rig):
         self.slots.append(slot)
         return slot
 
+    def furnish(self) -> None:
+        """Servers are made of an image too, which boots within a second."""
+        image = images.create(MEMBER, NAME, disk_format="raw")
+        images.store_bytes(image.id, [boot_sector.image()])
+        super().furnish()
+
     def close(self) -> None:
         super().close()
         hosts.down(self.state, purge=True)
-
-
-def furnish() -> None:
-    """Servers are made of an image that boots within a second, and are on a network."""
-    image = images.create(MEMBER, NAME, disk_format="raw")
-    images.store_bytes(image.id, [boot_sector.image()])
-    assert MEMBER.project_id is not None
-    seeding.ensure_network(MEMBER.project_id, NAME, CIDR)

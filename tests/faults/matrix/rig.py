@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tests.faults.matrix.stores import Stores
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 PATIENCE_S = 60.0
+CIDR = "10.77.0.0/22"
 SETTINGS = {
     "lease_s": "12", "heartbeat_s": "2", "host_down_after_s": "14", "relay_after_s": "0.5", "sweep_s": "1",
     "reconcile_s": "2", "leftover_grace_s": "1", "drain_s": "10", "canary_s": "5", "consumer_stale_s": "20",
@@ -179,13 +180,26 @@ class Slot:
         boots_from = "rescue" if row and row.vm_state == "rescued" else "root"
         if guest.get("boots_from", "root") != boots_from:
             return f"it boots from {guest.get('boots_from')}, not {boots_from}"
+        if nics := nics_oddity(guest, row):
+            return nics
         if guest and ("rescue" in guest.get("disks", {})) != (boots_from == "rescue"):
             return f"its disks are {guest.get('disks')}"
         return f"kept for nothing: {guest['kept']}" if guest.get("kept") else ""
 
 
+def nics_oddity(guest: Mapping[str, Any], row: Instance | None) -> str:
+    """What is wrong with the ports of a simulated guest, or nothing."""
+    wanted = sorted(port["port_id"] for port in row.network_info) if row and guest else []
+    if sorted(guest.get("ports", {})) != wanted:
+        return f"ports {sorted(guest.get('ports', {}))}, not {wanted}"
+    is_on = guest.get("power") in (1, 3)
+    return f"nics {guest.get('nics')}, not {wanted}" if is_on and sorted(guest.get("nics", [])) != wanted else ""
+
+
 class Rig:
     """``with rig(state, slots) as one:`` everything runs."""
+
+    cannot: ClassVar[frozenset[str]] = frozenset()  # verbs that its guests cannot go through
 
     def __init__(self, state: Path, stores: Stores) -> None:
         self.state, self.stores = state, stores
@@ -224,6 +238,15 @@ class Rig:
             ),
         )
         self._keep("beat", lambda: self.centre.fork(kind="beat", log=str(log / "beat")))
+        self.furnish()
+
+    def furnish(self) -> None:
+        """What servers are made of, beside a flavor: a network."""
+        from integrations.networks import seeding
+        from tests.faults.matrix.requests import MEMBER, NAME
+
+        assert MEMBER.project_id is not None
+        seeding.ensure_network(MEMBER.project_id, NAME, CIDR)
 
     def _keep(self, name: str, bear: Callable[[], int]) -> Member:
         member = self.members[name] = Member(name, bear)
@@ -294,7 +317,7 @@ class Rig:
         """A host that is enrolled, with its worker."""
         name = f"slot{number:02}"
         folder = self.state / "agents" / name
-        options = {"vcpus": 64, "ram_mb": 65536, "disk_gb": 1000, "inspect": True}
+        options = {"vcpus": 64, "ram_mb": 65536, "disk_gb": 1000, "inspect": True, "agents": True}
         host_id = self._enrol(number, name, folder, "fake", options)
         slot = Slot(name, host_id, folder, self._keep_worker(name, host_id, folder))
         self.slots.append(slot)

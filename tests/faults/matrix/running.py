@@ -70,7 +70,7 @@ class Matrix:
                 self.boots[variant.name] = boots
                 found.extend(Cell(variant, point, fault) for point, fault in faults_along(points))
 
-        share(self.rig.slots, variants(), look)
+        share(self.rig.slots, [one for one in variants() if one.verb not in self.rig.cannot], look)
         found += cells_of_situations(sorted(DECLARED))
         return sorted(found, key=lambda cell: cell.name)
 

@@ -1,6 +1,7 @@
-"""A pytest plugin: tests with real guests run in one worker, those that break clouds in another, side by side.
+"""A pytest plugin: tests that would get into their own kind's way run one after the other, beside those of other kinds.
 
-All others are handed out file by file. (xdist's own groups do nothing with pytest 9.2, which keeps no changed ids.)
+The kinds begin first, in the order in which they stand here, as each takes minutes and mostly waits; all other tests
+are handed out file by file. (xdist's own groups do nothing with pytest 9.2, which keeps no changed ids.)
 """
 
 from __future__ import annotations
@@ -11,18 +12,32 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 ONE_AFTER_THE_OTHER = {
     "real guests": ("tests/real/", "tests/drivers/test_deploy_processes.py"),
+    "hosts that come and go": tuple(f"tests/faults/test_{name}.py" for name in ("cloud_up", "machines", "restore")),
+    "deaths": tuple(f"tests/faults/test_{name}.py" for name in ("matrix", "killed", "rolling_restart")),
     "clouds": ("tests/faults/",),
     "one cloud": ("tests/attack/",),
 }
 
 
+def kind(nodeid: str) -> str:
+    """What runs one after the other with this test: of its kind, or of its file."""
+    path = nodeid.split("::", 1)[0]
+    return next((name for name, below in ONE_AFTER_THE_OTHER.items() if path.startswith(below)), path)
+
+
 class OneAtATime(LoadScopeScheduling):  # type: ignore[misc]
-    """What would get into its own kind's way is one piece of work."""
+    """A kind is one piece of work."""
 
     def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.split("::", 1)[0]
-        return next((name for name, below in ONE_AFTER_THE_OTHER.items() if path.startswith(below)), path)
+        return kind(nodeid)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(ONE_AFTER_THE_OTHER)}
+    items.sort(key=lambda item: places.get(kind(item.nodeid), len(places)))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneAtATime:
+    config.option.loadscopereorder = False  # which begins with what has most tests, not with what takes longest
     return OneAtATime(config, log)

@@ -16,7 +16,7 @@ from deploy.progress import Progress
 BIN = Path(sys.executable).parent
 PACKAGES = [*management.PACKAGES, "deploy"]
 TEST_KEY = "a key for tests only, never for a cloud: 0123456789"
-AT_ONCE = "2"
+AT_ONCE = "3"  # on two cores: those that run clouds and guests mostly wait
 AUDIT_S = 90
 SETTINGS, OF_TESTS = "COMPUTECLOUD_", "COMPUTECLOUD_TEST_"  # a user's settings are no test's
 WITH_DATABASE = ("tests/api", "tests/contract", "tests/flows")  # the others use none, or a cloud of their own

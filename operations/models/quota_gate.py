@@ -63,10 +63,13 @@ class QuotaGate(models.Model):
         """Take what is asked of each resource, in sorted order, or raise OverQuota. In the caller's transaction."""
         resources = sorted(amounts)
         taken = sql.each([cls._taking(project_id, resource, amounts[resource]) for resource in resources])
+        refused = {}
         for resource in [one for one, rows in zip(resources, taken, strict=True) if not rows]:
             cls._ensure(project_id, resource)
             if not sql.update(*cls._taking(project_id, resource, amounts[resource])):
-                raise cls._refusal(project_id, resource, amounts[resource])
+                refused[resource] = amounts[resource]
+        if refused:
+            raise cls._refusal(project_id, refused)
 
     @classmethod
     def _taking(cls, project_id: str, resource: str, amount: int) -> sql.Statement:
@@ -85,10 +88,16 @@ class QuotaGate(models.Model):
             return  # another request made it first
 
     @classmethod
-    def _refusal(cls, project_id: str, resource: str, amount: int) -> OverQuota:
-        gate = cls.objects.get(project_id=project_id, resource=resource)
-        limit = gate.limit if gate.limit is not None else default_limit(resource)
-        return OverQuota(resource=resource.removesuffix("_mb"), requested=amount, used=gate.used, limit=limit)
+    def _refusal(cls, project_id: str, amounts: Mapping[str, int]) -> OverQuota:
+        """All that there is too little of, as Nova words it."""
+        gates = cls.objects.filter(project_id=project_id, resource__in=amounts).order_by("resource")
+        told = [(gate, default_limit(gate.resource) if gate.limit is None else gate.limit) for gate in gates]
+        return OverQuota(
+            resource=", ".join(gate.resource.removesuffix("_mb") for gate, _limit in told),
+            requested=", ".join(str(amounts[gate.resource]) for gate, _limit in told),
+            used=", ".join(str(gate.used) for gate, _limit in told),
+            limit=", ".join(str(limit) for _gate, limit in told),
+        )
 
     @classmethod
     def give_back(cls, project_id: str, amounts: Mapping[str, int]) -> None:

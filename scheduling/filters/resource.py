@@ -54,10 +54,8 @@ class AmountFilter(HostFilter):
         for name, amount, most in wanted:
             if most < amount:
                 missed = f"{amount - most} {self.unit_of(name)} missing"
-                return (
-                    f"{self.spoken(name, amount)} wanted, at most {most} free on one host ({missed}); "
-                    f"it would fit with {self.spoken(name, most)} or less"
-                )
+                remedy = f"it would fit with {self.spoken(name, most)} or less" if most else "no host left has any"
+                return f"{self.spoken(name, amount)} wanted, at most {most} free on one host ({missed}); {remedy}"
         spoken = " and ".join(self.spoken(name, amount) for name, amount, _most in wanted)
         return f"{spoken} wanted, and no host has all of it free"
 

@@ -178,6 +178,17 @@ def test_quotas_hold(cloud: Cloud, resource: str, limit: int) -> None:
     assert not QuotaGate.objects.filter(used__gt=0).exists()
 
 
+def test_a_refusal_names_all_that_there_is_too_little_of(cloud: Cloud) -> None:
+    for resource, limit in (("instances", 1), ("cores", 1), ("ram_mb", -1)):
+        QuotaGate.objects.create(project_id=PROJECT_A, resource=resource, limit=limit)
+
+    message = refused(cloud.as_member.at("2.100").post(PATH, body(min_count=3)), 403)
+
+    assert message == (
+        "Quota exceeded for cores, instances: Requested 3, 3, but already used 0, 0 of 1, 1 cores, instances"
+    )
+
+
 def test_a_user_may_have_less_than_the_project(cloud: Cloud) -> None:
     UserQuota.objects.create(project_id=PROJECT_A, user_id=user_id("member-a"), resource="instances", limit=0)
 

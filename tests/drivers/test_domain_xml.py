@@ -37,6 +37,7 @@ def spec(**changes: object) -> GuestSpec:
 CASES: dict[str, tuple[GuestSpec, Wiring, Platform]] = {
     "q35-tcg": (spec(), NETWORKED, Platform(hotplug_ports=2)),
     "pc-kvm": (spec(image_properties={"hw_machine_type": "pc"}), NETWORKED, Platform("kvm")),
+    "agent": (spec(image_properties={"hw_qemu_guest_agent": "yes"}), NETWORKED, Platform(hotplug_ports=0)),
     "diskless": (spec(nics=()), Wiring([], {}), Platform(hotplug_ports=0)),
     "iso-and-ephemeral": (
         spec(nics=()),

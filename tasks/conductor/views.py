@@ -9,7 +9,6 @@ from django.http import FileResponse, HttpResponse
 
 from computecloud.core.errors import Forbidden
 from computecloud.http.answers import empty
-from instances.models import Instance
 from integrations.images import facade as images
 from tasks.conductor import presence, watch, wire, work
 from tasks.conductor.door import ConductorViewSet, answer, check_protocol
@@ -58,7 +57,7 @@ class WatchViewSet(ConductorViewSet):
 
 
 class ImageViewSet(ConductorViewSet):
-    """Image bytes for a host, resumable: only images of servers that the host owns. And a snapshot's, from a host."""
+    """Image bytes for a host, resumable: only images that it needs. And a snapshot's, from a host."""
 
     def store(self, request: Any, pk: str) -> HttpResponse:
         """The bytes of the image that an operation makes. Once they are there, they may be offered again."""
@@ -74,7 +73,7 @@ class ImageViewSet(ConductorViewSet):
         return empty()
 
     def retrieve(self, request: Any, pk: str) -> HttpResponse | FileResponse:
-        if not Instance.objects.alive().filter(host_id__in=self.hosts, image_id=pk).exists():
+        if not work.needs_image(pk, self.hosts):
             raise Forbidden
         asked = RANGE.match(request._request.headers.get("Range", ""))
         offset = int(asked[1]) if asked else 0

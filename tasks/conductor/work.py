@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import structlog
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from computecloud.conf import conf
@@ -78,6 +78,16 @@ def makes_image(operation_id: str, image_id: str, hosts: frozenset[str]) -> bool
     if operation is None or operation.state != State.RUNNING or operation.host_id not in hosts:
         return False
     return bool(operation.args.get("image_id") == image_id)
+
+
+def needs_image(image_id: str, hosts: frozenset[str]) -> bool:
+    """Whether one of the hosts makes disks of it: a server there is made of it, or was shelved into it, or is being
+    rescued by it."""
+    theirs = Instance.objects.alive().filter(host_id__in=hosts)
+    if theirs.filter(Q(image_id=image_id) | Q(shelved_image_id=image_id)).exists():
+        return True
+    running = Operation.objects.filter(host_id__in=hosts, state=State.RUNNING)
+    return running.filter(args__rescue_image_id=image_id).exists()
 
 
 def renew(asked: wire.Renew, hosts: frozenset[str]) -> wire.RenewAnswer:

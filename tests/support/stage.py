@@ -58,6 +58,8 @@ class LocalConductor:
         return self._pass(watch.observe(self._pass(body, wire.Observe)), wire.ObserveAnswer)
 
     def fetch(self, image_id: str, sha512: str, target: Path) -> None:
+        if not work.needs_image(image_id, self.hosts):
+            raise Fatal("refused")
         target.write_bytes(b"image")
 
     def store(self, image_id: str, operation_id: str, source: Path) -> None:

@@ -180,6 +180,8 @@ class Conf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     # --- guests
     reclaim_instance_interval_s: int = 0  # a deleted server may be restored for so long; 0: it is gone at once
+    allow_resize_to_same_host: bool = False  # a resize may choose the host that the server is on
+    resize_confirm_window_s: int = 0  # a resize that nobody confirmed or reverted is confirmed after so long; 0: never
     shelved_offload_s: int = 0  # a shelved server gives its host up after so long; -1: only by an administrator
     stop_timeout_s: int = 60  # ask a guest that long before its power is cut
 

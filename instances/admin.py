@@ -13,8 +13,10 @@ from computecloud.core.actor import Actor, expand_roles
 from computecloud.http.admin import ActionAdmin, ReadOnlyAdmin, ReadOnlyInline
 from instances.actions.power import Start, Stop
 from instances.actions.reboot import Reboot
+from instances.actions.resize import Migrate
+from instances.actions.resize_end import ConfirmResize, RevertResize
 from instances.actions.soft_delete import remove
-from instances.models import Flavor, FlavorAccess, Instance, InstanceTag, KeyPair, ServerGroup, UserQuota
+from instances.models import Flavor, FlavorAccess, Instance, InstanceTag, KeyPair, Move, ServerGroup, UserQuota
 
 COLOURS = {"ACTIVE": "success", "ERROR": "danger", "BUILD": "warning", "SHUTOFF": "info", "DELETED": "info"}
 
@@ -45,7 +47,7 @@ class InstanceAdmin(ActionAdmin):
     search_fields = ("id", "name", "project_id", "host__name")
     exclude = ("user_data", "encrypted_password")
     inlines = (TagInline,)
-    actions = ("start", "stop", "reboot", "delete_servers")
+    actions = ("start", "stop", "reboot", "migrate", "confirm_resize", "revert_resize", "delete_servers")
 
     @display(description="Status", label=COLOURS, ordering="status")  # type: ignore[untyped-decorator]
     def shown_status(self, row: Instance) -> str:
@@ -66,10 +68,33 @@ class InstanceAdmin(ActionAdmin):
         actor, request_id = _actor(request), _request_id(request)
         self.each(request, queryset, lambda row: Reboot.request(actor, row, request_id, type="HARD"), "asked to reboot")
 
+    @admin.action(description="Migrate, off meanwhile", permissions=["view"])
+    def migrate(self, request: HttpRequest, queryset: QuerySet[Instance]) -> None:
+        actor, request_id = _actor(request), _request_id(request)
+        self.each(request, queryset, lambda row: Migrate.request(actor, row, request_id), "asked to migrate")
+
+    @admin.action(description="Confirm the resize", permissions=["view"])
+    def confirm_resize(self, request: HttpRequest, queryset: QuerySet[Instance]) -> None:
+        actor, request_id = _actor(request), _request_id(request)
+        self.each(request, queryset, lambda row: ConfirmResize.request(actor, row, request_id), "asked to confirm")
+
+    @admin.action(description="Revert the resize", permissions=["view"])
+    def revert_resize(self, request: HttpRequest, queryset: QuerySet[Instance]) -> None:
+        actor, request_id = _actor(request), _request_id(request)
+        self.each(request, queryset, lambda row: RevertResize.request(actor, row, request_id), "asked to revert")
+
     @admin.action(description="Delete the servers", permissions=["view"])
     def delete_servers(self, request: HttpRequest, queryset: QuerySet[Instance]) -> None:
         actor, request_id = _actor(request), _request_id(request)
         self.each(request, queryset, lambda row: remove(actor, row, request_id), "asked to delete")
+
+
+@admin.register(Move)
+class MoveAdmin(ReadOnlyAdmin):
+    list_display = ("uuid", "kind", "status", "instance", "source_name", "dest_name", "project_id", "created_at")
+    list_filter = ("kind", "status", "is_open")
+    list_select_related = ("instance",)
+    search_fields = ("uuid", "instance__id", "project_id", "source_name", "dest_name")
 
 
 @admin.register(Flavor)

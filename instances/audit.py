@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 
 from hosts.models import Allocation
 from hosts.resource_classes import OF_CELLS
-from instances.models import Instance
+from instances.models import Instance, Move
 from integrations.networks import facade as networks
 from operations.drift import Drift
 from operations.models import Operation, QuotaGate
@@ -22,6 +22,7 @@ from scheduling import claims
 from scheduling.audit import misplaced_members, unbalanced_inventories
 
 COUNTED = {"instances": Count("id"), "cores": Sum("vcpus"), "ram_mb": Sum("ram_mb")}
+HELD = {"cores": Sum("held_cores"), "ram_mb": Sum("held_ram_mb")}
 
 
 def _allocations() -> list[Drift]:
@@ -30,9 +31,13 @@ def _allocations() -> list[Drift]:
     A server that is being deleted is passed over: its host may not be clean yet.
     """
     leaving = set(Operation.objects.open().filter(verb="delete").values_list("subject_id", flat=True))
-    placed = Instance.objects.alive().filter(host__isnull=False).exclude(id__in=leaving)
+    under_way = list(Move.objects.filter(is_open=True).exclude(instance__in=leaving).select_related("instance"))
+    moving = {move.instance_id for move in under_way}
+    placed = Instance.objects.alive().filter(host__isnull=False).exclude(id__in=leaving | moving)
     wanted = {(one.id, one.host_id, name, n) for one in placed for name, n in one.claims().items()}
-    rows = Allocation.objects.exclude(consumer_id__in=leaving)
+    wanted |= {claim for move in under_way for claim in _of_move(move)}
+    left = Move.objects.filter(is_open=True, instance__in=leaving).values_list("uuid", flat=True)
+    rows = Allocation.objects.exclude(consumer_id__in=leaving | set(left))
     rows = rows.exclude(resource_class__startswith=OF_CELLS)  # which cells a guest got is written in its claims alone
     held = set(rows.values_list("consumer_id", "host_id", "resource_class", "amount"))
     wrongful = [
@@ -43,6 +48,14 @@ def _allocations() -> list[Drift]:
         Drift(f"server {row[0]} does not hold its {row[3]} {row[2]}", "server", row[0], partial(_claim, *row))
         for row in wanted - held
     ]
+
+
+def _of_move(move: Move) -> list[tuple[str, str, str, int]]:
+    """What a server that moves holds on its new host, and its move on the old one."""
+    then = move.instance.with_flavor(move.new_flavor).claims() if move.dest_id else {}
+    before = move.instance.with_flavor(move.old_flavor).claims()
+    there = [(move.instance_id, move.dest_id, name, n) for name, n in then.items()]
+    return there + [(move.uuid, move.source_id, name, n) for name, n in before.items()]
 
 
 def _give_back(server_id: str, host_id: str, resource_class: str, amount: int) -> bool:
@@ -79,9 +92,14 @@ def _quotas() -> list[Drift]:
         row["project_id"]: dict(row)
         for row in Instance.objects.counted().order_by().values("project_id").annotate(**COUNTED)
     }
+    held: dict[str, dict[str, Any]] = {
+        row["project_id"]: dict(row)
+        for row in Move.objects.filter(is_open=True).order_by().values("project_id").annotate(**HELD)
+    }
     wrong = []
     for gate in QuotaGate.objects.filter(resource__in=COUNTED, project_id__regex="^[^:]*$"):
         is_used = counted.get(gate.project_id, {}).get(gate.resource, 0)
+        is_used += held.get(gate.project_id, {}).get(gate.resource) or 0
         if gate.used != is_used:
             text = f"quota {gate.resource} of {gate.project_id}: used {gate.used}, counted {is_used}"
             wrong.append(Drift(text, "project", gate.project_id, partial(_recount, gate)))
@@ -98,8 +116,12 @@ def _recount(gate: QuotaGate) -> bool:
         .annotate(n=COUNTED[gate.resource])
         .values("n")
     )
+    used: Any = Coalesce(Subquery(count), 0)
+    if gate.resource in HELD:
+        moving = Move.objects.filter(project_id=OuterRef("project_id"), is_open=True).order_by().values("project_id")
+        used += Coalesce(Subquery(moving.annotate(n=HELD[gate.resource]).values("n")), 0)
     unchanged = QuotaGate.objects.filter(id=gate.id, used=gate.used)
-    return bool(unchanged.update(used=Coalesce(Subquery(count), 0)))
+    return bool(unchanged.update(used=used))
 
 
 def _operations() -> list[Drift]:

@@ -21,6 +21,18 @@ class NotRescuable(Invalid):
     message = "Instance {instance_id} cannot be rescued: {reason}"
 
 
+class CannotResizeDisk(Invalid):
+    message = "Server disk was unable to be resized because: {reason}"
+
+
+class SameFlavor(Invalid):
+    message = "When resizing, instances must change flavor!"
+
+
+class SameHost(Invalid):
+    message = "Cannot migrate to the host where the server exists."
+
+
 class UnshelveNeedsOffloaded(Conflict):
     message = (
         "Specifying an availability zone or a host when unshelving server \"{instance_id}\" with status \"{state}\" is "

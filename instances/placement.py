@@ -13,6 +13,9 @@ from scheduling.request import Group, PlacementRequest
 
 def to_request(instance: Instance, operation: Operation) -> PlacementRequest:
     """What the scheduler is asked; one-shot wishes live in the operation's arguments."""
+    if "flavor" in operation.args:
+        instance = instance.with_flavor(operation.args["flavor"])
+    left = operation.args.get("left")
     wishes = instance.wishes()
     together = hints.servers_of(instance.scheduler_hints, "same_host")
     apart = hints.servers_of(instance.scheduler_hints, "different_host")
@@ -23,7 +26,7 @@ def to_request(instance: Instance, operation: Operation) -> PlacementRequest:
         resources=wishes.resources,
         availability_zone=instance.pinned_zone,
         forced_host=operation.args.get("forced_host"),
-        excluded_host_ids=frozenset(operation.args.get("tried", ())),
+        excluded_host_ids=frozenset([*operation.args.get("tried", ()), *([left] if left else [])]),
         flavor_name=instance.flavor_name,
         image_id=instance.image_id,
         image_properties=instance.image_properties,

@@ -115,6 +115,13 @@ STATUS: dict[VmState, tuple[Status, dict[TaskState, Status]]] = {
     V.SHELVED_OFFLOADED: (S.SHELVED_OFFLOADED, {}),
 }
 
+_MOVES = {
+    "control": T.RESIZE_PREP,
+    "leave": T.RESIZE_MIGRATING,
+    "arrive": T.RESIZE_FINISH,
+    "": T.RESIZE_MIGRATED,  # on its way back
+}
+
 WHILE: dict[str, dict[str, TaskState]] = {
     "create": {"control": T.SCHEDULING, "host": T.SPAWNING},
     "delete": {"": T.DELETING},
@@ -140,6 +147,10 @@ WHILE: dict[str, dict[str, TaskState]] = {
     "shelve": {"": T.SHELVING},
     "shelveOffload": {"": T.SHELVING_OFFLOADING},
     "unshelve": {"": T.UNSHELVING},
+    "resize": _MOVES,
+    "migrate": _MOVES,
+    "confirmResize": {"": T.RESIZE_CONFIRMING},
+    "revertResize": {"": T.RESIZE_REVERTING},
     "heal": {},
 }
 """verb → phase → task state while it runs; the phase ``""`` serves phases that are not named."""
@@ -162,6 +173,10 @@ ENDS: dict[str, VmState] = {
     "shelve": V.SHELVED,
     "shelveOffload": V.SHELVED_OFFLOADED,
     "unshelve": V.ACTIVE,
+    "resize": V.RESIZED,
+    "migrate": V.RESIZED,
+    "confirmResize": V.ACTIVE,
+    "revertResize": V.ACTIVE,
 }
 """verb → what is settled when it succeeded; a verb that is not here leaves the server where it was."""
 

@@ -41,6 +41,8 @@ RECOUNT = """UPDATE hosts_inventory SET generation = generation + 1, change = {c
              WHERE host_id = %s AND resource_class = %s AND generation = %s"""
 
 LET_GO = "DELETE FROM hosts_allocation WHERE consumer_id = %s AND consumer_kind = %s"
+RENAME = """UPDATE hosts_allocation SET consumer_id = %s, consumer_kind = %s
+            WHERE consumer_id = %s AND consumer_kind = %s"""
 ONLY = " AND host_id = %s AND resource_class = %s"
 TELL = " RETURNING host_id, resource_class, amount"
 
@@ -95,6 +97,11 @@ def release(consumer_id: str, consumer_kind: str = "instance", only: tuple[str, 
     statement = f"{LET_GO}{ONLY if only else ''}{TELL}"
     freed = sorted(sql.rows(statement, (consumer_id, consumer_kind, *(only or ()))))  # one order for all who write
     return sum(sql.each([(GIVE_BACK, (amount, host_id, name)) for host_id, name, amount in freed]))
+
+
+def rename(old: tuple[str, str], new: tuple[str, str]) -> int:
+    """Let another consumer hold what one holds, ``(id, kind)`` each: a move keeps its server's old place by this."""
+    return sql.update(RENAME, (*new, *old))
 
 
 def recount(host_id: str, resource_class: str, generation: int) -> bool:

@@ -11,10 +11,12 @@ from operations.models.operation import CONTROL, host_queue
 from scheduling.claims import Chosen
 
 
-def to_host(operation: Operation, host: Chosen, epoch: int, along: Sequence[sql.Statement] = ()) -> bool:
+def to_host(
+    operation: Operation, host: Chosen, epoch: int, along: Sequence[sql.Statement] = (), **columns: Any
+) -> bool:
     """Give the operation to the host, under an owner epoch. False when somebody else moved or ended it."""
     return engine.move(
-        operation, queue=host_queue(host.id), host_id=host.id, host_name=host.name, epoch=epoch, along=along
+        operation, queue=host_queue(host.id), host_id=host.id, host_name=host.name, epoch=epoch, along=along, **columns
     )
 
 

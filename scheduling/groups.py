@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 
 from operations import sql
 from scheduling.claims import ClaimLost
-from scheduling.models import GroupPlacement
+from scheduling.models import GroupHome, GroupPlacement
 from scheduling.request import Group
 
 AFFINITY, ANTI_AFFINITY = "affinity", "anti-affinity"
@@ -46,6 +47,27 @@ def take_place(group: Group, consumer_id: str, host_id: str) -> None:
             raise ClaimLost(f"group {group.id}")
     if not sql.update(PLACE, (group.id, host_id, consumer_id, 0, False)):
         raise ClaimLost(f"group {group.id}")
+
+
+def stand_in(consumer_id: str, holder_id: str, group: Group) -> None:
+    """Somebody else holds the place while its member moves: two hosts count for it until it has settled.
+
+    The home of a group with affinity is one host: whoever is alone in it takes it along, and gives the place up.
+    """
+    place = GroupPlacement.objects.filter(group_id=group.id, consumer_id=consumer_id)
+    if group.policy == AFFINITY and GroupHome.objects.filter(group_id=group.id, members=1).exists():
+        leave(consumer_id, group.id)
+    else:
+        place.update(consumer_id=holder_id)
+
+
+def return_to(consumer_id: str, holder_id: str, group: Group, host_id: str) -> None:
+    """The member is where it was before ``stand_in``. Its guest is there already, so nobody refuses it."""
+    leave(consumer_id, group.id)
+    if GroupPlacement.objects.filter(group_id=group.id, consumer_id=holder_id).update(consumer_id=consumer_id):
+        return
+    with suppress(ClaimLost):
+        take_place(group, consumer_id, host_id)
 
 
 def leave(consumer_id: str, group_id: str) -> None:

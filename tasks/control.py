@@ -14,8 +14,10 @@ from django.db.models.functions import Now
 from computecloud.conf import conf
 from computecloud.core.failpoints import Point
 from hosts import brokers, enrolment
+from instances import transit
 from instances.actions.base import Report
 from instances.actions.registry import ACTIONS
+from instances.actions.resize_end import ConfirmResize
 from instances.actions.shelve import ShelveOffload
 from instances.actions.soft_delete import Reclaim
 from instances.models import Instance
@@ -56,6 +58,18 @@ def unshelve(operation_id: str, attempt: int) -> None:
     create(operation_id, attempt)
 
 
+@shared_task(name="control.resize")
+def resize(operation_id: str, attempt: int) -> None:
+    """Find another host for a server that is to have another flavor."""
+    create(operation_id, attempt)
+
+
+@shared_task(name="control.migrate")
+def migrate(operation_id: str, attempt: int) -> None:
+    """Find another host for a server."""
+    create(operation_id, attempt)
+
+
 @shared_task(name="control.relay")
 def relay() -> int:
     """Ring again for operations nobody took. The row waits; the message was only a doorbell."""
@@ -82,6 +96,8 @@ def sweep() -> None:
         end_hopeless()
         if conf().shelved_offload_s >= 0:
             ShelveOffload.follow_all(conf().shelved_offload_s)
+        if conf().resize_confirm_window_s > 0:
+            ConfirmResize.follow_all(conf().resize_confirm_window_s)
         if conf().reclaim_instance_interval_s > 0:
             Reclaim.all_older_than(conf().reclaim_instance_interval_s)
     news.deliver()
@@ -135,6 +151,7 @@ def purge() -> None:
         return  # images that were stored after the backup have no row, and may be wanted
     news.purge()
     images.remove_strays()
+    transit.remove_strays()
 
 
 def poll() -> int:

@@ -23,14 +23,16 @@ def steps_of(verb: str) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         driver = registry.make("fake", {}, None, Path(folder))
         for arguments in ACTIONS[verb].examples:
-            order = Order("operation", verb, 1, SPEC.id, "host", SPEC.epoch, dict(arguments), SPEC)
-            names += [step.name for step in ACTIONS[verb]().perform(driver, order)]
+            for phase in ACTIONS[verb].phases or ("",):
+                asked = {**arguments, "phase": phase, "starts": True, "move": SPEC.id} if phase else dict(arguments)
+                order = Order("operation", verb, 1, SPEC.id, "host", SPEC.epoch, asked, SPEC)
+                names += [step.name for step in ACTIONS[verb]().perform(driver, order)]
     return list(dict.fromkeys(names))
 
 
-def of_steps() -> list[str]:
-    """Before and after each step of each verb."""
-    steps = [f"server.{verb}.{step}" for verb in ACTIONS for step in steps_of(verb)]
+def of_steps(*verbs: str) -> list[str]:
+    """Before and after each step of these verbs, or of each."""
+    steps = [f"server.{verb}.{step}" for verb in verbs or ACTIONS for step in steps_of(verb)]
     return [f"{step}.{when}" for step in steps for when in ("before", "after")]
 
 

@@ -17,6 +17,7 @@ from computecloud.conf import conf
 from computecloud.core.errors import CloudError
 from hosts.models import Host
 from instances.actions.create import Create
+from instances.actions.resize import Migrate, Resize
 from instances.actions.shelve import Unshelve
 from instances.models import Instance
 from instances.placement import to_request
@@ -28,7 +29,9 @@ from scheduling import records, service
 from scheduling.claims import Chosen
 from scheduling.service import Job
 
-PLACED: dict[str, type[Create | Unshelve]] = {Create.verb: Create, Unshelve.verb: Unshelve}
+PLACED: dict[str, type[Create | Unshelve | Resize]] = {
+    action.verb: action for action in (Create, Unshelve, Resize, Migrate)
+}
 MOST_AT_ONCE = 32
 RETURN_S = 60.0  # a host that leaves for a restart is waited for so long
 LOOK_AGAIN_S = 1.0
@@ -39,7 +42,7 @@ HELD = sql.seconds(-2.0)
 TAKE_ALONG = """UPDATE operations_operation SET rung_at = {now}
                 WHERE (rung_at IS NULL OR rung_at < {later}) AND state = 'pending' AND id IN (
                   SELECT id FROM operations_operation
-                  WHERE queue = 'control' AND state = 'pending' AND verb IN ('create', 'unshelve')
+                  WHERE queue = 'control' AND state = 'pending' AND verb IN ('create', 'unshelve', 'resize', 'migrate')
                     AND updated_at <= {later} AND (rung_at IS NULL OR rung_at < {later})
                     AND (not_before IS NULL OR not_before <= {now})
                   ORDER BY created_at LIMIT %s)
@@ -95,7 +98,7 @@ def _waiting(operation_id: str, attempt: int) -> Waiting | None:
 def _job(waiting: Waiting) -> Job:
     operation, instance = waiting
     request = to_request(instance, operation)
-    if request.excluded_host_ids:
+    if operation.args.get("tried"):
         request = replace(request, alternates=records.last_alternates(instance.id))
     return Job(request, partial(_take_host, operation, instance))
 

@@ -10,7 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from hosts.drivers.specs import Diagnostics, GuestRef, GuestSpec, GuestState, HostInventory, PowerState, Step
+from hosts.drivers.specs import (
+    CarriedDisk,
+    Diagnostics,
+    GuestRef,
+    GuestSpec,
+    GuestState,
+    HostInventory,
+    PowerState,
+    Step,
+    Trip,
+)
 
 
 class ImageSource(Protocol):
@@ -21,6 +31,12 @@ class ImageSource(Protocol):
 
     def store(self, image_id: str, operation_id: str, source: Path) -> None:
         """Give the image that the operation makes its bytes. Repeating it is no error. Raises Fatal and Transient."""
+
+    def send_disk(self, trip_id: str, operation_id: str, disk: str, source: Path) -> None:
+        """Bring a disk of a guest that leaves for another host. Repeating it is no error. Raises Fatal, Transient."""
+
+    def fetch_disk(self, trip_id: str, operation_id: str, disk: str, sha512: str, target: Path) -> None:
+        """Write the disk that the other host brought to ``target``. Raises Fatal (not those bytes) and Transient."""
 
 
 class Driver(ABC):
@@ -140,6 +156,37 @@ class Rebuilding(ABC):
         """
 
 
+class Moving(ABC):
+    """Can take a guest down so that another host makes it of its disks, and can do that.
+
+    The old host keeps the disks under the trip's name, apart from those of a guest that it may have again.
+    """
+
+    @abstractmethod
+    def leave(self, spec: GuestSpec, trip: Trip, *, timeout_s: int = 60) -> Sequence[Step]:
+        """The guest, asked to go off, has neither definition nor ports here; its disks are sent, and kept."""
+
+    @abstractmethod
+    def packed(self, ref: GuestRef, trip: Trip) -> tuple[CarriedDisk, ...]:
+        """What ``leave`` has sent."""
+
+    @abstractmethod
+    def arrive(self, spec: GuestSpec, trip: Trip, *, starts: bool) -> Sequence[Step]:
+        """The guest is made of the disks that came, as large as ``spec`` says, and is on if it ``starts``."""
+
+    @abstractmethod
+    def clear(self, ref: GuestRef) -> Sequence[Step]:
+        """Nothing of the guest that arrived is here; what an earlier guest left for a trip stays."""
+
+    @abstractmethod
+    def come_back(self, spec: GuestSpec, trip: Trip, *, starts: bool) -> Sequence[Step]:
+        """The guest is as it was before it began to ``leave``, however far it came."""
+
+    @abstractmethod
+    def forget(self, ref: GuestRef, trip: Trip) -> Sequence[Step]:
+        """Nothing that was kept for the trip is left."""
+
+
 class Snapshotting(ABC):
     """Can copy a guest's root disk into an image while the guest goes on."""
 
@@ -213,6 +260,7 @@ __all__ = [
     "Driver",
     "ImageSource",
     "Interrupting",
+    "Moving",
     "Networked",
     "PasswordSetting",
     "Pausable",

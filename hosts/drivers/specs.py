@@ -143,6 +143,24 @@ class GuestRef:
 
 
 @dataclass(frozen=True, slots=True)
+class CarriedDisk:
+    """A disk that is carried to another host: one flat qcow2. Of a CD-ROM there is nothing to carry but its image."""
+
+    target: str
+    role: str
+    sha512: str  # of the file that is carried
+    size_bytes: int  # of the disk in it
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """A guest's way to another host; ``id`` names what the old host keeps of it. ``disks``: what came along."""
+
+    id: str
+    disks: tuple[CarriedDisk, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class GuestState:
     """What a driver saw of one guest. ``epoch`` is -1 when the guest does not carry our marker.
 

@@ -80,6 +80,7 @@ class Action:
     ignores_lock: ClassVar[bool] = False
     needs_host: ClassVar[bool] = True
     reshapes: ClassVar[bool] = False  # given up halfway, the guest is neither what it was nor what it should be
+    phases: ClassVar[tuple[str, ...]] = ()  # of a verb that walks from host to host: ``args["phase"]``
     tried_from: ClassVar[tuple[VmState, ...]] = ()  # states from which it does different things: tests try each
     listed: ClassVar[bool] = True
     # The form of its arguments and steps. Who changes them so that hosts of the last release could not do them, or adds
@@ -108,6 +109,7 @@ class Action:
         if cls.needs_host and instance.host_id is None:
             raise cls.refusal(actor, instance.id)
         password = args.pop("admin_password", None)
+        host_id, host_name = cls.place(instance)
         operation_id = new_uuid()
         operation = Operation(id=operation_id, verb=cls.verb, args=args, queue=cls.queue(instance))
         changes: dict[str, Any] = {"open_operation": operation_id, **cls.intent(instance, args)}
@@ -130,8 +132,8 @@ class Action:
             queue=operation.queue,
             id=operation_id,
             args=args,
-            host_id=instance.host_id,
-            host_name=instance.host.name if instance.host else "",
+            host_id=host_id,
+            host_name=host_name,
             epoch=instance.owner_epoch,
             listed=cls.listed,
             schema_version=cls.schema_version,
@@ -142,6 +144,11 @@ class Action:
     def intent(cls, instance: Instance, args: dict[str, Any]) -> dict[str, Any]:
         """Further columns to write when it is accepted. May take from ``args`` what is not to be kept with them."""
         return {}
+
+    @classmethod
+    def place(cls, instance: Instance) -> tuple[str | None, str]:
+        """Id and name of the host that does it."""
+        return instance.host_id, instance.host.name if instance.host else ""
 
     @classmethod
     def queue(cls, instance: Instance) -> str:
@@ -221,10 +228,17 @@ class Action:
         Without word from the host (its worker died of it, or it is out of time) nothing was undone: a verb that
         reshapes the guest leaves ERROR, from where it may be rebuilt or rebooted.
         """
-        if engine.close(operation, State.FAILED, fault_code=report.code, fault=report.fault, details=report.details):
+        if cls.close_failed(operation, report):
             unsure = {"settled": VmState.ERROR.value} if cls.reshapes and report.power is None else {}
             changes = cls.observed(report) | cls.fault(report) | unsure | cls.on_failure(operation, instance)
             cls.settle(operation, instance, **({"open_operation": None} | changes))
+
+    @staticmethod
+    def close_failed(operation: Operation, report: Report) -> bool:
+        """End the operation with the report's fault; False when it is no longer ours."""
+        return engine.close(
+            operation, State.FAILED, fault_code=report.code, fault=report.fault, details=report.details
+        )
 
     @classmethod
     def on_failure(cls, operation: Operation, instance: Instance) -> dict[str, Any]:

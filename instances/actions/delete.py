@@ -8,6 +8,8 @@ from django.db.models.functions import Now
 
 from hosts.drivers.base import Driver
 from hosts.drivers.specs import Step
+from hosts.models.host import presence
+from instances import moves
 from instances.actions.base import Order, Report
 from instances.actions.create_image import drop_image
 from instances.actions.ending import Ending
@@ -17,6 +19,8 @@ from integrations.networks import facade as networks
 from operations import engine, sql
 from operations.models import Operation, QuotaGate
 from operations.models.operation import State
+from scheduling import dispatch
+from scheduling.claims import Chosen
 
 
 class Delete(Ending):
@@ -39,10 +43,22 @@ class Delete(Ending):
 
     @classmethod
     def succeed(cls, operation: Operation, instance: Instance, report: Report) -> None:
-        if not engine.close(operation, State.SUCCEEDED):
+        if cls._goes_on(operation, instance) or not engine.close(operation, State.SUCCEEDED):
             return
+        moves.give_up(instance)
         cls.bury(instance)
         cls.let_go(instance)
+
+    @classmethod
+    def _goes_on(cls, operation: Operation, instance: Instance) -> bool:
+        """A server that moved: its old host removes what it kept, too."""
+        move = moves.open_of(instance.id)
+        source = presence(move.source_id) if move and operation.host_id not in (None, move.source_id) else None
+        if source is None:
+            return False
+        if not source.is_up:
+            cls.bury(instance)  # as when its own host is down
+        return dispatch.to_host(operation, Chosen(source.id, source.name, ""), operation.epoch)
 
     @classmethod
     def fail(cls, operation: Operation, instance: Instance, report: Report) -> None:
@@ -62,6 +78,7 @@ class Delete(Ending):
             networks.release(instance.id)
         if instance.shelved_image_id:
             drop_image(instance.shelved_image_id)
+        moves.give_quota_back(instance.id)
         if counted:
             QuotaGate.give_back(instance.project_id, instance.quota())
         return True

@@ -18,6 +18,8 @@ from instances.actions.reboot import Reboot
 from instances.actions.rebuild import Rebuild
 from instances.actions.rescue import Rescue, Unrescue
 from instances.actions.reset_state import ResetState
+from instances.actions.resize import Migrate, Resize
+from instances.actions.resize_end import ConfirmResize, RevertResize
 from instances.actions.shelve import Shelve, ShelveOffload, Unshelve
 from instances.actions.soft_delete import Restore, SoftDelete
 from instances.actions.suspend import Resume, Suspend
@@ -26,7 +28,7 @@ VERBS: tuple[type[Action], ...] = (
     Create, Delete, Start, Stop, Reboot, Pause, Unpause, Suspend, Resume, CreateImage, ConsoleOutput,
     Rescue, Unrescue, Rebuild, Shelve, ShelveOffload, Unshelve, CreateBackup, SoftDelete, Restore,
     Diagnostics, CrashDump, ChangePassword, AttachInterface, DetachInterface,
-    ResetState,
+    ResetState, Resize, Migrate, ConfirmResize, RevertResize,
 )  # fmt: skip
 ACTIONS: dict[str, type[Action]] = {action.verb: action for action in VERBS}
 OLDEST_READ = 1

@@ -16,7 +16,7 @@ from computecloud.core.actor import SYSTEM, Actor
 from computecloud.core.errors import Conflict
 from hosts.drivers.base import Driver, Rescuing
 from hosts.drivers.specs import Step
-from instances import quotas
+from instances import moves, quotas
 from instances.actions.base import ACCEPTING, Action, Order, Report
 from instances.actions.create_image import drop_image
 from instances.actions.delete import Delete
@@ -143,7 +143,8 @@ class Restore(Action):
     def on_success(cls, operation: Operation, instance: Instance) -> dict[str, Any]:
         if instance.shelved_image_id:
             drop_image(instance.shelved_image_id)
-        return {"shelved_image_id": "", "fault_code": None}
+        waits = {"settled": VmState.RESIZED.value} if moves.open_of(instance.id) else {}
+        return {"shelved_image_id": "", "fault_code": None, **waits}
 
     @classmethod
     def fail(cls, operation: Operation, instance: Instance, report: Report) -> None:

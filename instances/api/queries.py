@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
+from django.db.models import Model, QuerySet
+
+from computecloud.core import clock
 from computecloud.core.errors import Invalid
 from computecloud.http.microversions import parse
 
 Params = dict[str, list[str]]
+M = TypeVar("M", bound=Model)
 
 
 def only_since(since: str, request: Any, params: Params, *names: str, strict_since: str | None = None) -> None:
@@ -33,3 +37,23 @@ def whole_number(params: Params, name: str) -> int | None:
         return max(min(int(text[:20]), 2**31 - 1), -(2**31))
     except ValueError:
         raise Invalid(f"Invalid {name} filter [{text[:100]}]") from None
+
+
+def _moment(params: Params, name: str) -> Any:
+    text = last(params, name)
+    if text is None:
+        return None
+    try:
+        return clock.parse(text.replace(" ", "+"))
+    except (ValueError, OverflowError):
+        raise Invalid(f"Invalid input for query parameters {name}. Value: {text}. It is not a 'date-time'") from None
+
+
+def changed_between(rows: QuerySet[M], params: Params) -> QuerySet[M]:
+    """What changed from ``changes-since`` to ``changes-before``. Raises Invalid."""
+    since, before = _moment(params, "changes-since"), _moment(params, "changes-before")
+    if since and before and before < since:
+        raise Invalid("The value of changes-since must be less than or equal to changes-before.")
+    if since:
+        rows = rows.filter(updated_at__gte=since)
+    return rows.filter(updated_at__lte=before) if before else rows

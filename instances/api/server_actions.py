@@ -28,6 +28,8 @@ from instances.actions.reboot import Reboot
 from instances.actions.rebuild import Rebuild
 from instances.actions.rescue import Rescue, Unrescue
 from instances.actions.reset_state import ResetState
+from instances.actions.resize import Migrate, Resize
+from instances.actions.resize_end import ConfirmResize, RevertResize
 from instances.actions.shelve import Shelve, ShelveOffload, Unshelve
 from instances.actions.soft_delete import Restore
 from instances.actions.suspend import Resume, Suspend
@@ -36,6 +38,7 @@ from instances.api.schemas import server_actions as schemas
 from instances.api.schemas.types import number
 from instances.api.server_rebuild import rebuild
 from instances.api.server_rescue import rescue
+from instances.api.server_resize import migrate, resize
 from instances.api.server_shelve import unshelve
 
 
@@ -47,6 +50,11 @@ def _plain(key: str, action: type[Action], since: str = "2.1") -> Entry:
         return empty(202)
 
     return Entry(action.rule, schemas.anything(key), handle, since)
+
+
+def _confirm_resize(asked: Asked) -> HttpResponse:
+    ConfirmResize.request(asked.actor, asked.server, asked.request_id)
+    return empty(204)
 
 
 def _reboot(asked: Asked) -> HttpResponse:
@@ -153,6 +161,10 @@ TABLE: dict[str, Entry] = {
     "shelve": _plain("shelve", Shelve),
     "shelveOffload": _plain("shelveOffload", ShelveOffload),
     "unshelve": Entry(Unshelve.rule, schemas.UNSHELVE, unshelve),
+    "resize": Entry(Resize.rule, schemas.RESIZE, resize),
+    "confirmResize": Entry(ConfirmResize.rule, schemas.anything("confirmResize"), _confirm_resize),
+    "revertResize": _plain("revertResize", RevertResize),
+    "migrate": Entry(Migrate.rule, schemas.MIGRATE, migrate),
     "createImage": Entry("os_compute_api:servers:create_image", schemas.CREATE_IMAGE, _create_image),
     "createBackup": Entry(CreateBackup.rule, schemas.CREATE_BACKUP, _create_backup),
     "reboot": Entry("os_compute_api:servers:reboot", schemas.REBOOT, _reboot),
@@ -180,17 +192,13 @@ TABLE: dict[str, Entry] = {
 LATER: dict[str, tuple[str, str | None, str]] = {
     "addFixedIp": ("2.1", "2.43", "Adding an address to a server"),
     "addFloatingIp": ("2.1", "2.43", "Floating addresses"),
-    "confirmResize": ("2.1", None, "Resizing a server"),
     "evacuate": ("2.1", None, "Evacuating a server"),
-    "migrate": ("2.1", None, "Migrating a server"),
     "os-getSPICEConsole": ("2.1", "2.5", "Remote consoles"),
     "os-getSerialConsole": ("2.1", "2.5", "Remote consoles"),
     "os-getVNCConsole": ("2.1", "2.5", "Remote consoles"),
     "os-migrateLive": ("2.1", None, "Migrating a running server"),
     "removeFixedIp": ("2.1", "2.43", "Taking an address from a server"),
     "removeFloatingIp": ("2.1", "2.43", "Floating addresses"),
-    "resize": ("2.1", None, "Resizing a server"),
-    "revertResize": ("2.1", None, "Resizing a server"),
 }
 """Nova's other actions: (first version, last version, what is not offered yet). Each moves up when it is built."""
 

@@ -8,7 +8,6 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpResponse
 
-from computecloud.core import clock
 from computecloud.core.clock import iso_naive
 from computecloud.core.errors import Invalid, NotFound
 from computecloud.http.answers import answer
@@ -20,7 +19,7 @@ from computecloud.http.views import ServiceViewSet, query
 from instances.actions.registry import ACTIONS
 from instances.api import server_hosts
 from instances.api.links import next_links
-from instances.api.queries import Params, last, only_since
+from instances.api.queries import Params, changed_between, last, only_since
 from instances.api.schemas.server_parts import HISTORY_QUERY
 from instances.errors import InstanceNotFound
 from instances.models import Instance
@@ -57,25 +56,6 @@ def _server(actor: Any, version: Version, server_id: str) -> Instance:
     return row
 
 
-def _moment(params: Params, name: str) -> Any:
-    text = last(params, name)
-    if text is None:
-        return None
-    try:
-        return clock.parse(text.replace(" ", "+"))
-    except (ValueError, OverflowError):
-        raise Invalid(f"Invalid input for query parameters {name}. Value: {text}. It is not a 'date-time'") from None
-
-
-def _between(rows: QuerySet[Operation], params: Params) -> QuerySet[Operation]:
-    since, before = _moment(params, "changes-since"), _moment(params, "changes-before")
-    if since and before and before < since:
-        raise Invalid("The value of changes-since must be less than or equal to changes-before.")
-    if since:
-        rows = rows.filter(updated_at__gte=since)
-    return rows.filter(updated_at__lte=before) if before else rows
-
-
 class HistoryViewSet(ServiceViewSet):
     """Actions of one server, newest first; events of one action, newest first."""
 
@@ -89,7 +69,8 @@ class HistoryViewSet(ServiceViewSet):
         version: Version = request.api_version
         rows = _actions(_server(self.actor, version, server_id))
         limit = limit_of(params)
-        page = keyset(_between(rows, params), [("created_at", "desc"), ("id", "desc")], _marker(rows, params), limit)
+        order = [("created_at", "desc"), ("id", "desc")]
+        page = keyset(changed_between(rows, params), order, _marker(rows, params), limit)
         found = list(page.values_list(*COLUMNS, named=True))
         body: dict[str, Any] = {"instanceActions": [ActionShape.render(row, version) for row in found]}
         links = next_links(request, [row.request_id for row in found], limit, "limit" in params)

@@ -14,11 +14,10 @@ from computecloud.http.answers import answer
 from computecloud.http.microversions import available
 from computecloud.http.views import ServiceViewSet, query
 from instances import servers
-from instances.api.queries import Params, only_since
-from instances.api.schemas.server_parts import MIGRATIONS_QUERY, VOLUMES_QUERY
+from instances.api.queries import Params
+from instances.api.schemas.server_parts import VOLUMES_QUERY
 
 VOLUMES = "os_compute_api:os-volumes-attachments"
-MIGRATIONS = "os_compute_api:servers:migrations"
 SHARES = "os_compute_api:os-server-shares"
 NO_VOLUMES = "This cloud has no block storage yet: volumes cannot be attached to or detached from a server."
 
@@ -69,54 +68,6 @@ class LaterViewSet(ServiceViewSet):
     def remote_consoles(self, request: Any, server_id: str) -> HttpResponse:
         servers.get(self.actor, server_id)
         raise Unsupported("Remote consoles are not offered by this cloud yet; os-getConsoleOutput is.")
-
-
-class ServerMigrationViewSet(ServiceViewSet):
-    """Migrations of one server under way: there are none."""
-
-    service = "compute"
-    policy = {
-        "list": f"{MIGRATIONS}:index",
-        "retrieve": f"{MIGRATIONS}:show",
-        "destroy": f"{MIGRATIONS}:delete",
-        "act": f"{MIGRATIONS}:force_complete",
-    }
-
-    def _none(self, server_id: str, migration_id: str) -> NotFound:
-        servers.get(self.actor, server_id)
-        return NotFound(f"Migration {migration_id[:64]} for server {server_id} could not be found.")
-
-    @available("2.23")
-    @query({}, strict_since="2.102")
-    def list(self, request: Any, server_id: str, params: Params) -> HttpResponse:
-        servers.get(self.actor, server_id)
-        return answer({"migrations": []})
-
-    @available("2.23")
-    @query({}, strict_since="2.102")
-    def retrieve(self, request: Any, server_id: str, migration_id: str, params: Params) -> HttpResponse:
-        raise self._none(server_id, migration_id)
-
-    @available("2.24")
-    def destroy(self, request: Any, server_id: str, migration_id: str) -> HttpResponse:
-        raise self._none(server_id, migration_id)
-
-    @available("2.22")
-    def act(self, request: Any, server_id: str, migration_id: str) -> HttpResponse:
-        raise self._none(server_id, migration_id)
-
-
-class MigrationViewSet(ServiceViewSet):
-    """Migrations of all servers: there have been none."""
-
-    service = "compute"
-    policy = {"list": "os_compute_api:os-migrations:index"}
-
-    @query(MIGRATIONS_QUERY, strict_since="2.59")
-    def list(self, request: Any, params: Params) -> HttpResponse:
-        only_since("2.66", request, params, "changes-before", strict_since="2.59")
-        only_since("2.80", request, params, "user_id", "project_id", strict_since="2.59")
-        return answer({"migrations": []})
 
 
 class ShareViewSet(ServiceViewSet):

@@ -12,13 +12,12 @@ from instances.api.server_events import ExternalEventViewSet
 from instances.api.server_history import HistoryViewSet
 from instances.api.server_interfaces import InterfaceViewSet
 from instances.api.server_metadata import ServerMetadataViewSet
+from instances.api.server_moves import MigrationViewSet, ServerMigrationViewSet
 from instances.api.server_networks import AddressViewSet, ServerSecurityGroupViewSet
 from instances.api.server_password import PasswordViewSet
 from instances.api.server_tags import ServerTagViewSet
 from instances.api.server_unserved import (
     LaterViewSet,
-    MigrationViewSet,
-    ServerMigrationViewSet,
     ShareViewSet,
     VolumeAttachmentViewSet,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from copy import copy
 from typing import Any, Self
 
 from django.db import models
@@ -16,6 +18,9 @@ from instances.states import VmState, view
 from operations.models.operation import CONTROL, Operation
 from scheduling import wishes
 from scheduling.wishes import Wishes
+
+FLAVOR = ("flavor_id", "flavor_name", "vcpus", "ram_mb", "disk_gb", "ephemeral_gb", "swap_mb", "extra_specs")
+"""Columns that are a server's flavor."""
 
 
 class InstanceQuerySet(models.QuerySet["Instance"]):
@@ -141,6 +146,17 @@ class Instance(models.Model):
         """``for_actor()`` for one row."""
         return actor.is_admin or self.project_id == (actor.project_id or "-")
 
+    def flavor(self) -> dict[str, Any]:
+        """Its flavor, as columns."""
+        return {name: getattr(self, name) for name in FLAVOR}
+
+    def with_flavor(self, flavor: Mapping[str, Any]) -> Instance:
+        """It as it would be with another flavor; the row stays as it is."""
+        other = copy(self)
+        for name in FLAVOR:
+            setattr(other, name, flavor[name])
+        return other
+
     def wishes(self) -> Wishes:
         """What it asks of a host: its flavor's figures, extra specs and its image's properties."""
         disk = self.disk_gb + self.ephemeral_gb + -(-self.swap_mb // 1024)
@@ -168,7 +184,9 @@ class Instance(models.Model):
 
 
 def phase_of(operation: Operation) -> str:
-    """The phase of the state table: ``control`` or ``host`` for create, ``hard`` for a hard reboot."""
+    """The phase of the state table: what a move is at, ``hard`` for a hard reboot, else ``control`` or ``host``."""
+    if "phase" in operation.args:
+        return str(operation.args["phase"])
     if operation.verb == "reboot":
         return "hard" if operation.args.get("type") == "HARD" else ""
     return "control" if operation.queue == CONTROL else "host"

@@ -8,9 +8,16 @@ from scheduling.filters.base import HostFilter
 from scheduling.request import PlacementRequest
 from scheduling.table import Bools, HostTable
 
+MOVES = frozenset({"resize", "migrate"})
+"""Verbs for which an excluded host is the one that the server is on."""
+
 
 class ComputeFilter(HostFilter):
     """Up (its lease runs, by the database's clock), not disabled, not draining, and not tried before."""
+
+    @staticmethod
+    def _is_move(request: PlacementRequest) -> bool:
+        return request.trigger in MOVES
 
     def accepts(self, table: HostTable, request: PlacementRequest) -> Bools:
         passes = table.up & table.enabled
@@ -32,10 +39,12 @@ class ComputeFilter(HostFilter):
         if not table.up[row]:
             return "the host's compute service is down"
         if table.ids[row] in request.excluded_host_ids:
-            return "the build failed there before"
+            return "the server is there now" if self._is_move(request) else "the build failed there before"
         return "another host was asked for"
 
     def shortfall(self, table: HostTable, request: PlacementRequest, considered: Bools) -> str:
+        if request.excluded_host_ids and self._is_move(request):
+            return "no other host than the server's own is up and enabled"
         if request.excluded_host_ids:
             return f"the build failed on {len(request.excluded_host_ids)} hosts and no other is up"
         if request.forced_host is not None:

@@ -96,11 +96,11 @@ class Conductor:
         """Write the image to ``target``, resuming a ``.part`` file; the checksum decides. Raises Fatal, Transient."""
         part = target.with_name(target.name + ".part")
         offset = part.stat().st_size if part.exists() else 0
-        self._download(image_id, part, offset)
+        self._download(f"images/{image_id}/data", part, offset)
         found = _sha512(part)
         if found != sha512 and offset:  # a resumed file may have been damaged: once more from the start
             part.unlink()
-            self._download(image_id, part, 0)
+            self._download(f"images/{image_id}/data", part, 0)
             found = _sha512(part)
         if found != sha512:
             part.unlink()
@@ -110,6 +110,20 @@ class Conductor:
 
     def store(self, image_id: str, operation_id: str, source: Path) -> None:
         """Bring the bytes of the image that an operation makes. Raises Fatal (refused for good), Transient."""
+        self._upload(f"images/{image_id}/data", operation_id, source)
+
+    def send_disk(self, trip_id: str, operation_id: str, disk: str, source: Path) -> None:
+        """Bring a disk of a guest that leaves for another host. Raises Fatal (refused for good), Transient."""
+        self._upload(f"moves/{trip_id}/{disk}", operation_id, source)
+
+    def fetch_disk(self, trip_id: str, operation_id: str, disk: str, sha512: str, target: Path) -> None:
+        """Write the disk that another host brought to ``target``; the checksum decides. Raises Fatal, Transient."""
+        self._download(f"moves/{trip_id}/{disk}", target, 0, operation_id)
+        if _sha512(target) != sha512:
+            target.unlink()
+            raise Fatal(f"disk {disk} has another checksum than the one that was sent")
+
+    def _upload(self, path: str, operation_id: str, source: Path) -> None:
         size = source.stat().st_size
         headers = {
             **self.headers,
@@ -120,23 +134,23 @@ class Conductor:
         with source.open("rb") as file:
             try:
                 answer = self.pool.request(
-                    "PUT", f"{self.url}images/{image_id}/data", body=file, headers=headers, timeout=STORE_TIMEOUT
+                    "PUT", f"{self.url}{path}", body=file, headers=headers, timeout=STORE_TIMEOUT
                 )
             except urllib3.exceptions.HTTPError as problem:
                 raise ConductorUnreachable(str(problem)) from problem
         if answer.status >= 500:
-            raise ConductorUnreachable(f"image {image_id}: HTTP {answer.status}")
+            raise ConductorUnreachable(f"{path}: HTTP {answer.status}")
         if answer.status >= 400:
-            raise Fatal(f"image {image_id} was refused: {answer.data.decode('utf-8', 'replace')[:300]}")
+            raise Fatal(f"{path} was refused: {answer.data.decode('utf-8', 'replace')[:300]}")
 
-    def _download(self, image_id: str, part: Path, offset: int) -> None:
-        headers = {**self.headers, "Range": f"bytes={offset}-"} if offset else self.headers
+    def _download(self, path: str, part: Path, offset: int, operation_id: str = "") -> None:
+        headers = {**self.headers, "X-Operation": operation_id}
+        if offset:
+            headers["Range"] = f"bytes={offset}-"
         try:
-            answer = self.pool.request(
-                "GET", f"{self.url}images/{image_id}/data", headers=headers, preload_content=False
-            )
+            answer = self.pool.request("GET", f"{self.url}{path}", headers=headers, preload_content=False)
             if answer.status not in (200, 206):
-                raise Transient(f"image {image_id}: HTTP {answer.status}")
+                raise Transient(f"{path}: HTTP {answer.status}")
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | (os.O_APPEND if offset else os.O_TRUNC), 0o600)
             with os.fdopen(descriptor, "ab" if offset else "wb") as file:
                 for chunk in answer.stream(CHUNK):
@@ -145,9 +159,9 @@ class Conductor:
                 os.fsync(file.fileno())
             answer.release_conn()
         except urllib3.exceptions.HTTPError as problem:
-            raise Transient(f"image {image_id}: {problem}") from problem
+            raise Transient(f"{path}: {problem}") from problem
         except OSError as problem:
-            raise Fatal(f"image {image_id} cannot be stored: {problem}") from problem
+            raise Fatal(f"{path} cannot be stored: {problem}") from problem
 
 
 def _sha512(path: Path) -> str:

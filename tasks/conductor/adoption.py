@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from hosts.drivers.specs import PowerState
+from instances import moves
 from instances.models import Instance
 from instances.states import VmState, fitting
 from operations import engine
@@ -69,7 +70,10 @@ def _adopt(row: Instance, host_id: str, guest: wire.GuestSeen) -> None:
         if not unchanged.update(**changes, observed_at=Now()):
             return
         engine.supersede("server", row.id)
-        if row.host_id != host_id:
+        move = moves.open_of(row.id)
+        if move is not None:  # what it was to become, nobody knows: it is what its guest is
+            moves.settle_there(row, move, "error")
+        if row.host_id != host_id or move is not None:
             claims.release(row.id)
             claims.claim(row.id, host_id, row.claims(), row.project_id, row.user_id, is_there=True)
         Event.note("server.adopted", "server", row.id, project_id=row.project_id, host_id=host_id, state=settled.value)

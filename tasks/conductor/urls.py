@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from tasks.conductor.enrolment import CertificateViewSet, EnrolViewSet
-from tasks.conductor.views import ImageViewSet, PresenceViewSet, WatchViewSet, WorkViewSet
+from tasks.conductor.views import ImageViewSet, MoveViewSet, PresenceViewSet, WatchViewSet, WorkViewSet
 
 urlpatterns = [
     path("authority", EnrolViewSet.as_view({"get": "authority"})),
@@ -17,5 +17,6 @@ urlpatterns = [
     path("renew", WorkViewSet.as_view({"post": "renew"})),
     path("finish", WorkViewSet.as_view({"post": "finish"})),
     path("observe", WatchViewSet.as_view({"post": "observe"})),
+    path("moves/<str:move_id>/<str:disk>", MoveViewSet.as_view({"get": "retrieve", "put": "store"})),
     path("images/<str:pk>/data", ImageViewSet.as_view({"get": "retrieve", "put": "store"})),
 ]

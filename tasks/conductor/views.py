@@ -9,6 +9,8 @@ from django.http import FileResponse, HttpResponse
 
 from computecloud.core.errors import Forbidden
 from computecloud.http.answers import empty
+from instances import transit
+from instances.models import Move
 from integrations.images import facade as images
 from tasks.conductor import presence, watch, wire, work
 from tasks.conductor.door import ConductorViewSet, answer, check_protocol
@@ -83,3 +85,27 @@ class ImageViewSet(ConductorViewSet):
         if asked:
             response["Content-Range"] = f"bytes {offset}-{max(size - 1, 0)}/{size}"
         return response
+
+
+class MoveViewSet(ConductorViewSet):
+    """Disks of a guest on its way: the old host brings them, the new one fetches them, nobody else."""
+
+    def store(self, request: Any, move_id: str, disk: str) -> HttpResponse:
+        source = images.Incoming(request._request)
+        try:
+            transit.store(self._move(request, move_id), disk, source, source.length)
+        finally:
+            source.drain()
+        return empty()
+
+    def retrieve(self, request: Any, move_id: str, disk: str) -> FileResponse:
+        file, size = transit.opened(self._move(request, move_id), disk)
+        response = FileResponse(file, content_type="application/octet-stream")
+        response["Content-Length"] = str(size)
+        return response
+
+    def _move(self, request: Any, move_id: str) -> Move:
+        move = work.carried_by(request._request.headers.get("X-Operation", ""), move_id, self.hosts)
+        if move is None:
+            raise Forbidden
+        return move

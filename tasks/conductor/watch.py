@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from computecloud.conf import conf
@@ -12,7 +13,7 @@ from computecloud.core.actor import SYSTEM
 from hosts.drivers.specs import PowerState
 from hosts.models import Oddity
 from instances.actions.power import Start
-from instances.models import Instance
+from instances.models import Instance, Move
 from instances.spec import underlay_peers
 from instances.states import VmState
 from integrations.networks import facade as networks
@@ -117,12 +118,13 @@ def _judge(asked: wire.Observe, look_again: bool) -> wire.ObserveAnswer:
     suspects = set(asked.leftovers) | {guest.id for guest in asked.guests}
     epochs = {guest.id: guest.epoch for guest in asked.guests}
     rows = {row.id: row for row in Instance.objects.filter(id__in=suspects)} if suspects else {}
+    moving = _moving(asked.host_id, suspects - epochs.keys())
     gone, unknown = [], []
     for suspect in suspects:
         row = rows.get(suspect)
         if row is None:
             unknown.append(suspect)
-        elif row.host_id == asked.host_id and row.deleted_at is None:
+        elif row.deleted_at is None and (row.host_id == asked.host_id or suspect in moving):
             continue
         elif row.deleted_at is not None or row.owner_epoch > epochs.get(suspect, -1) or _is_homeless(row):
             gone.append(wire.Bell(suspect, row.owner_epoch))
@@ -136,6 +138,14 @@ def _judge(asked: wire.Observe, look_again: bool) -> wire.ObserveAnswer:
         look_again=look_again,
         may_reap=trusted,
     )
+
+
+def _moving(host_id: str, leftovers: set[str]) -> set[str]:
+    """Those of which this host keeps the disks, as the old or the new host of a move that is not settled."""
+    if not leftovers:
+        return set()
+    here = Q(source_id=host_id) | Q(dest_id=host_id)
+    return set(Move.objects.filter(here, is_open=True, instance__in=leftovers).values_list("instance_id", flat=True))
 
 
 def _oddities(asked: wire.Observe, unknown: list[str]) -> oddities.Seen:

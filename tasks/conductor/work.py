@@ -11,7 +11,7 @@ from computecloud.core.clock import utcnow
 from computecloud.core.failpoints import Point
 from instances.actions.base import Report
 from instances.actions.registry import ACTIONS
-from instances.models import Instance
+from instances.models import Instance, Move
 from operations import bell, sql
 from operations.committing import Committing
 from operations.models import Operation, Step
@@ -88,6 +88,16 @@ def needs_image(image_id: str, hosts: frozenset[str]) -> bool:
         return True
     running = Operation.objects.filter(host_id__in=hosts, state=State.RUNNING)
     return running.filter(args__rescue_image_id=image_id).exists()
+
+
+def carried_by(operation_id: str, move_id: str, hosts: frozenset[str]) -> Move | None:
+    """The open move, when one of the hosts works on the operation that carries it."""
+    operation = sql.find(Operation, operation_id)
+    if operation is None or operation.state != State.RUNNING or operation.host_id not in hosts:
+        return None
+    if operation.args.get("move") != move_id:
+        return None
+    return Move.objects.filter(uuid=move_id, is_open=True).first()
 
 
 def renew(asked: wire.Renew, hosts: frozenset[str]) -> wire.RenewAnswer:

@@ -172,7 +172,7 @@ def test_readers_and_strangers_do_nothing(cloud: Cloud, key: str) -> None:
         "addSecurityGroup": {"name": "default"}, "removeSecurityGroup": {"name": "default"},
         "createBackup": {"name": "picture", "backup_type": "daily", "rotation": 1},
         "createImage": {"name": "picture"}, "changePassword": {"adminPass": "Secret-12345"},
-        "rebuild": {"imageRef": IMAGE},
+        "rebuild": {"imageRef": IMAGE}, "resize": {"flavorRef": "2"},
     }  # fmt: skip
 
     assert act(cloud.as_reader, server, key, args.get(key)).status_code == 403

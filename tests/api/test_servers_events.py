@@ -77,7 +77,7 @@ def test_wrong_bodies_are_told(cloud: Cloud, body: Any) -> None:
     assert cloud.as_admin.post(PATH, body).status_code == 400
 
 
-def test_there_were_no_migrations(cloud: Cloud) -> None:
+def test_filters_of_migrations_come_with_versions(cloud: Cloud) -> None:
     place = "/compute/v2.1/os-migrations"
 
     assert cloud.as_admin.get(f"{place}?colour=blue").json() == {"migrations": []}

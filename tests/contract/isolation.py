@@ -50,7 +50,7 @@ NOTHING_TO_SEE: dict[str, str] = {
     f"{_SERVER}/os-volume_attachments/<str:volume_id>": "no block storage yet",
     "/api/v1/decisions/<str:id>/why-not": "asks for a host, which everybody calls otherwise",
     f"{_SERVER}/diagnostics": "asks a host, and none answers in these tests",
-    f"{_SERVER}/migrations/<str:migration_id>": "no migrations yet",
+    f"{_SERVER}/migrations/<str:migration_id>": "live migrations alone, of which there are none",
     f"{_SERVER}/shares/<str:share_id>": "no shares yet",
     f"{_SERVER}/consoles": "410: removed by Nova",
     f"{_SERVER}/consoles/<str:id>": "410: removed by Nova",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from django.utils import timezone
 
 from hosts.drivers import registry
 from hosts.drivers.base import Driver
-from hosts.drivers.errors import Fatal
+from hosts.drivers.errors import Fatal, Transient
 from hosts.models import Agent, Host
+from instances import transit
 from instances.actions.registry import READS
 from instances.audit import findings
 from instances.models import Instance
@@ -70,6 +72,24 @@ class LocalConductor:
         image = images.known(image_id)
         if image is None or not image.is_active:
             images.store_bytes(image_id, [source.read_bytes()], source.stat().st_size)
+
+    def send_disk(self, trip_id: str, operation_id: str, disk: str, source: Path) -> None:
+        if not self.is_reachable:
+            raise ConductorUnreachable("cut")
+        move = work.carried_by(operation_id, trip_id, self.hosts)
+        if move is None:
+            raise Fatal("refused")
+        transit.store(move, disk, [source.read_bytes()], source.stat().st_size)
+
+    def fetch_disk(self, trip_id: str, operation_id: str, disk: str, sha512: str, target: Path) -> None:
+        move = work.carried_by(operation_id, trip_id, self.hosts)
+        if move is None:
+            raise Transient("HTTP 403")
+        file, _size = transit.opened(move, disk)
+        with file:
+            target.write_bytes(file.read())
+        if hashlib.sha512(target.read_bytes()).hexdigest() != sha512:
+            raise Fatal("other bytes")
 
 
 class Stage:

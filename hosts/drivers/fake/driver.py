@@ -35,6 +35,7 @@ from hosts.drivers.fake.disk_files import DiskFiles
 from hosts.drivers.fake.faults import Faults
 from hosts.drivers.fake.guests import Guest, Guests
 from hosts.drivers.fake.interfaces import Interfaces
+from hosts.drivers.fake.moves import Moves, MovesGuests
 from hosts.drivers.fake.options import Options
 from hosts.drivers.fake.snapshots import Snapshots
 from hosts.drivers.quarantine import Quarantine
@@ -52,7 +53,7 @@ from hosts.drivers.specs import (
 
 class FakeDriver(
     Driver, Rebooting, Pausable, Suspending, Rescuing, Rebuilding, Snapshotting, ConsoleLogged, Diagnosing,
-    Interrupting, PasswordSetting, Plugging,
+    Interrupting, PasswordSetting, Plugging, MovesGuests,
 ):
     """One simulated host; a process may hold many, each with a state folder of its own."""
 
@@ -71,6 +72,7 @@ class FakeDriver(
         self._changes = Changes(self)
         self._interfaces = Interfaces(self)
         self._snapshots = Snapshots(self, state_dir / "snapshots", images)
+        self.moves = Moves(self, state_dir / "moves", images)
 
     def close(self) -> None:
         self._closing.set()  # ends injected hangs and delays
@@ -83,10 +85,10 @@ class FakeDriver(
         return inventory.of(self._options, running=sum(guest.is_running for guest in self.guests))
 
     def list(self) -> Sequence[GuestState]:
-        return [_state(guest) for guest in self.guests if guest.defined]
+        return [guest.seen() for guest in self.guests if guest.defined]
 
     def state(self, guest_id: str) -> GuestState:
-        return _state(self.known(guest_id))
+        return self.known(guest_id).seen()
 
     def console_log(self, guest_id: str, *, max_bytes: int = 102400) -> bytes:
         log = console.text(self.known(guest_id)).encode()
@@ -112,7 +114,7 @@ class FakeDriver(
         return self.files.lost(self.guests)
 
     def leftovers(self, known: frozenset[str]) -> Sequence[str]:
-        return sorted(set(self.guests.ids()) - known)
+        return sorted({*self.guests.ids(), *self.moves.guests()} - known)
 
     def spawn(self, spec: GuestSpec) -> Sequence[Step]:
         ref = GuestRef(spec.id, spec.epoch, spec.operation_id)
@@ -125,21 +127,24 @@ class FakeDriver(
                 partial(self.write_config_drive, spec),
                 partial(self._remove_disks, ref),
             ),
-            self.step("plug_ports", spec.id, partial(self.plug_ports, spec), partial(self._unplug_ports, ref)),
-            self.step("define", spec.id, partial(self.define, spec), partial(self._undefine, ref)),
+            self.step("plug_ports", spec.id, partial(self.plug_ports, spec), partial(self.unplug_ports, ref)),
+            self.step("define", spec.id, partial(self.define, spec), partial(self.undefine, ref)),
             self.step("start", spec.id, partial(self.start_guest, spec), partial(self.stop, ref)),
         ]
 
     def destroy(self, ref: GuestRef) -> Sequence[Step]:
+        return [*self.clear(ref)[:-1], self.step("remove_disks", ref.id, partial(self._remove_everything, ref))]
+
+    def clear(self, ref: GuestRef) -> Sequence[Step]:
         return [
             self.step("stop", ref.id, partial(self.stop, ref)),
-            self.step("undefine", ref.id, partial(self._undefine, ref)),
-            self.step("unplug_ports", ref.id, partial(self._unplug_ports, ref)),
+            self.step("undefine", ref.id, partial(self.undefine, ref)),
+            self.step("unplug_ports", ref.id, partial(self.unplug_ports, ref)),
             self.step("remove_disks", ref.id, partial(self._remove_disks, ref)),
         ]
 
     def set_aside(self, ref: GuestRef) -> Sequence[Step]:
-        things = [self.guests.file(ref.id), self.files.folder(ref.id)]
+        things = [self.guests.file(ref.id), self.files.folder(ref.id), *self.moves.kept(ref.id)]
         return [
             *self.destroy(ref)[:-1],
             self.step("set_aside", ref.id, partial(self._quarantine.take, ref.id, things)),
@@ -242,8 +247,13 @@ class FakeDriver(
             guest.image = guest.image or next((disk.image.id for disk in spec.disks if disk.image), "")
             self.guests.save(guest)
 
+    def _remove_everything(self, ref: GuestRef) -> None:
+        self.moves.remove_all(ref.id)
+        self._remove_disks(ref)
+
     def _remove_disks(self, ref: GuestRef) -> None:
         self._snapshots.remove_all(ref.id)
+        self.moves.drop_incoming(ref.id)
         self.files.remove_all(ref.id)
         guest = self.guests.find(ref.id)
         if guest is None:
@@ -275,7 +285,7 @@ class FakeDriver(
             guest.addresses = [fixed.address for nic in spec.nics for fixed in nic.fixed_ips]
             self.guests.save(guest)
 
-    def _unplug_ports(self, ref: GuestRef) -> None:
+    def unplug_ports(self, ref: GuestRef) -> None:
         guest = self.guests.find(ref.id)
         if guest is not None and guest.ports:
             guest.ports, guest.addresses = {}, []
@@ -294,7 +304,7 @@ class FakeDriver(
         if msgspec.structs.astuple(guest) != before:
             self.guests.save(guest)
 
-    def _undefine(self, ref: GuestRef) -> None:
+    def undefine(self, ref: GuestRef) -> None:
         guest = self.guests.find(ref.id)
         if guest is not None and guest.defined:
             guest.defined, guest.power, guest.boots, guest.is_saved = False, PowerState.NOSTATE, 0, False
@@ -364,10 +374,6 @@ class FakeDriver(
         if guest is None or not guest.defined:
             raise GuestNotFound(f"no guest {guest_id} on this host")
         return guest
-
-
-def _state(guest: Guest) -> GuestState:
-    return GuestState(guest.id, PowerState(guest.power), guest.epoch, guest.name, guest.host_id)
 
 
 def _size_mb(disk: DiskSpec) -> int:

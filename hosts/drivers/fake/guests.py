@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from hosts.drivers import names, steps
-from hosts.drivers.specs import PowerState
+from hosts.drivers.specs import GuestState, PowerState
 
 
 class Guest(msgspec.Struct, omit_defaults=True):
@@ -47,6 +47,9 @@ class Guest(msgspec.Struct, omit_defaults=True):
     @property
     def is_running(self) -> bool:
         return self.power in (PowerState.RUNNING, PowerState.PAUSED)
+
+    def seen(self) -> GuestState:
+        return GuestState(self.id, PowerState(self.power), self.epoch, self.name, self.host_id)
 
     @property
     def is_empty(self) -> bool:

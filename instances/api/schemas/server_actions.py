@@ -8,6 +8,7 @@ from computecloud.http.microversions import VersionedSchema
 from instances.api.schemas.servers import (
     DESCRIPTION,
     DISK_CONFIG,
+    FLAVOR_REF,
     HOSTNAME,
     IPV4,
     IPV6,
@@ -94,6 +95,11 @@ UNSHELVE = (
     .amend("2.77", lambda _: _unshelve(availability_zone=NAME))
     .amend("2.91", lambda _: _unshelve(availability_zone={**NAME, "type": ["string", "null"]}, host=HOST_NAME))
 )
+RESIZE = VersionedSchema(
+    body_of("resize", _object({"flavorRef": FLAVOR_REF, "OS-DCF:diskConfig": DISK_CONFIG}, ("flavorRef",)))
+)
+_MIGRATE: Schema = _object({"host": {**HOST_NAME, "type": ["string", "null"]}})
+MIGRATE = anything("migrate").amend("2.56", lambda _: body_of("migrate", {**_MIGRATE, "type": ["object", "null"]}))
 CREATE_IMAGE = VersionedSchema(body_of("createImage", _object({"name": NAME, "metadata": METADATA}, ("name",))))
 _BACKUP: Schema = {
     "name": NAME,

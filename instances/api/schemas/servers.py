@@ -92,10 +92,11 @@ def _list_of(properties: Schema, most: int) -> Schema:
 _NETWORK: Schema = {
     "fixed_ip": IP, "port": {"oneOf": [UUID, {"type": "null"}]}, "uuid": {"type": "string", "maxLength": 255},
 }  # fmt: skip
+FLAVOR_REF: Schema = {"type": ["string", "integer"], "minLength": 1, "maxLength": 255}
 _SERVER: Schema = {
     "name": NAME,
     "imageRef": {"oneOf": [UUID, {"type": "string", "maxLength": 0}]},
-    "flavorRef": {"type": ["string", "integer"], "minLength": 1, "maxLength": 255},
+    "flavorRef": FLAVOR_REF,
     "adminPass": {"type": "string", "maxLength": 255},
     "metadata": METADATA,
     "networks": _list_of(_NETWORK, MOST_NETWORKS),

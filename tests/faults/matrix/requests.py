@@ -11,6 +11,7 @@ from instances.actions.diagnostics import Diagnostics
 from instances.actions.interfaces import DetachInterface
 from instances.actions.registry import ACTIONS
 from instances.actions.reset_state import ResetState
+from instances.actions.resize import Migrate, Resize
 from instances.actions.shelve import ShelveOffload
 from instances.models import Instance
 from integrations.images import facade as images
@@ -23,7 +24,7 @@ MEMBER = Actor(user_id="m" * 32, user_name="matrix", project_id="a" * 32, roles=
 ADMIN = Actor(
     user_id="m" * 32, user_name="admin", project_id=MEMBER.project_id, roles=expand_roles({"admin"})
 )
-ADMINS_OWN = frozenset({ShelveOffload.rule, Diagnostics.rule, ResetState.rule})
+ADMINS_OWN = frozenset({ShelveOffload.rule, Migrate.rule, Diagnostics.rule, ResetState.rule})
 FLAVOR = FlavorSnapshot("1", NAME, vcpus=1, ram_mb=64, disk_gb=1)
 
 
@@ -45,6 +46,7 @@ def submit(verb: str, server_id: str, host_name: str, arguments: Mapping[str, An
     if verb == DetachInterface.verb:
         arguments = {"port_id": server.network_info[-1]["port_id"]}
     actor = ADMIN if ACTIONS[verb].rule in ADMINS_OWN else MEMBER
-    place = {} if server.host_id else {"forced_host": host_name}
-    operation: Operation = ACTIONS[verb].request(actor, server, "", **arguments, **(place if verb != "delete" else {}))
+    goes = server.host_id is None or issubclass(ACTIONS[verb], Resize)  # to the cell's own host: it is alone there
+    place = {"forced_host": host_name} if goes and verb != "delete" else {}
+    operation: Operation = ACTIONS[verb].request(actor, server, "", **arguments, **place)
     return operation.id

@@ -184,7 +184,15 @@ class Slot:
             return nics
         if guest and ("rescue" in guest.get("disks", {})) != (boots_from == "rescue"):
             return f"its disks are {guest.get('disks')}"
-        return f"kept for nothing: {guest['kept']}" if guest.get("kept") else ""
+        if guest.get("kept"):
+            return f"kept for nothing: {guest['kept']}"
+        return self.oddity_of_moves(row)
+
+    def oddity_of_moves(self, row: Instance | None) -> str:
+        """The old disks of a server are there as long as it waits to be confirmed, and nothing else of any move."""
+        found = sorted(path.name.partition("~")[0] for path in (self.folder / "hosts" / self.name / "moves").glob("*"))
+        wanted = [row.id] if row and row.vm_state == "resized" else []
+        return "" if found == wanted else f"kept for moves: {found}"
 
 
 def nics_oddity(guest: Mapping[str, Any], row: Instance | None) -> str:

@@ -28,7 +28,7 @@ SETTLED_WITHIN_S = 150.0
 REACHED_WITHIN_S = 90.0
 LEASE_S = float(SETTINGS["lease_s"])
 TRIES = 3
-RUNNING = frozenset({VmState.ACTIVE, VmState.RESCUED})
+RUNNING = frozenset({VmState.ACTIVE, VmState.RESCUED, VmState.RESIZED})
 TABLE_S = 2.0  # the scheduler's table of hosts may be that old
 SILENT_S = float(SETTINGS["host_down_after_s"])
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hosts.drivers.errors import Fatal
 from hosts.drivers.specs import (
     ConfigDriveSpec,
     DiskSpec,
@@ -44,6 +45,17 @@ class ImagesInMemory:
     def store(self, image_id: str, operation_id: str, source: Path) -> None:
         del operation_id
         self.stored[image_id] = source.read_bytes()
+
+    def send_disk(self, trip_id: str, operation_id: str, disk: str, source: Path) -> None:
+        del operation_id
+        self.stored[f"{trip_id}/{disk}"] = source.read_bytes()
+
+    def fetch_disk(self, trip_id: str, operation_id: str, disk: str, sha512: str, target: Path) -> None:
+        del operation_id
+        data = self.stored[f"{trip_id}/{disk}"]
+        if hashlib.sha512(data).hexdigest() != sha512:
+            raise Fatal("other bytes")
+        target.write_bytes(data)
 
 
 def guest(**changes: Any) -> GuestSpec:

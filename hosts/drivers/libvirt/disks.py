@@ -21,7 +21,7 @@ from hosts.drivers.errors import Fatal
 from hosts.drivers.libvirt import files, kept_disks, qemu_img
 from hosts.drivers.libvirt.image_cache import ImageCache, virtual_bytes
 from hosts.drivers.quarantine import Quarantine
-from hosts.drivers.specs import DiskSpec, GuestSpec, ImageSpec
+from hosts.drivers.specs import CarriedDisk, DiskSpec, GuestSpec, ImageSpec
 
 LAZY = "nodiscard,lazy_itable_init=1,lazy_journal_init=1"  # a fresh file is zeros already: 0.7 MB instead of 33
 
@@ -56,6 +56,7 @@ class Disks:
 
     def __init__(self, folder: Path, *, ephemeral_format: str = "ext4", quarantine: Quarantine | None = None) -> None:
         self._folder = folder
+        self._kept = folder.parent / "moves"
         self._quarantine = quarantine
         self._ephemeral_format = ephemeral_format
 
@@ -71,6 +72,14 @@ class Disks:
             return []
         return sorted(path.name for path in self._folder.iterdir() if path.is_dir())
 
+    def kept_place(self, guest_id: str, trip_id: str) -> Path:
+        """Where the folder of a guest that left for another host is kept."""
+        return self._kept / f"{names.guest_id(guest_id)}~{names.guest_id(trip_id)}"
+
+    def kept_places(self, guest_id: str = "*") -> list[Path]:
+        """Folders of guests, or of one, that left for other hosts."""
+        return sorted(self._kept.glob(f"{guest_id}~*"))
+
     def records(self, guest_id: str) -> dict[str, DiskRecord]:
         """Target -> record; empty for a guest without disks."""
         return _records(self.folder(guest_id))
@@ -79,6 +88,7 @@ class Disks:
         """Checksums of all images that any guest's disk stands on, in quarantine too."""
         folders = [self.folder(guest_id) for guest_id in self.guests()]
         folders += [place for folder in folders for place in folder.glob("before-*")]
+        folders += self.kept_places()
         if self._quarantine is not None:
             folders += [folder for place in self._quarantine.held() for folder in place.iterdir()]
         records = (record for folder in folders for record in _records(folder).values())
@@ -94,14 +104,33 @@ class Disks:
 
     def make(self, spec: GuestSpec, cache: ImageCache) -> None:
         """Every disk of ``spec`` is there. A disk that is there already is never made again."""
-        folder = files.private_folder(self.folder(spec.id))
+        files.private_folder(self.folder(spec.id))
         records = self.records(spec.id)
         planned = {disk.target: records.get(disk.target) or _plan(disk, cache) for disk in spec.disks}
         if planned.keys() - records.keys():
-            mark = _mark(spec)
-            files.write(folder / "disks.json", msgspec.json.encode(records | planned), mark)
+            self._write(spec, records | planned)
         for disk in spec.disks:
             self._make(spec, disk, planned[disk.target], cache)
+
+    def has(self, guest_id: str, target: str) -> bool:
+        """Whether the disk has its record and its file."""
+        return self._is_here(guest_id, target, self.records(guest_id))
+
+    def record_received(self, spec: GuestSpec, disk: CarriedDisk) -> None:
+        """A disk that came from another host: flat, whatever it was there."""
+        record = DiskRecord("qcow2", disk.size_bytes, disk.role)
+        self._write(spec, self.records(spec.id) | {disk.target: record})
+
+    def grow(self, spec: GuestSpec, disk: DiskSpec) -> None:
+        """A disk that is there is as large as it is to be; it never shrinks."""
+        records, wanted = self.records(spec.id), disk.size_gb * 2**30
+        record = records[disk.target]
+        if wanted > record.size_bytes:
+            qemu_img.grow(self.path(spec.id, disk.target), record.format, wanted)
+            self._write(spec, records | {disk.target: msgspec.structs.replace(record, size_bytes=wanted)})
+
+    def _write(self, spec: GuestSpec, records: dict[str, DiskRecord]) -> None:
+        files.write(self.folder(spec.id) / "disks.json", msgspec.json.encode(records), _mark(spec))
 
     def require(self, spec: GuestSpec) -> None:
         """Every disk of ``spec`` has its record and its file. Raises Fatal."""

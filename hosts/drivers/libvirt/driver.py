@@ -14,6 +14,7 @@ from hosts.drivers.base import (
     Driver,
     ImageSource,
     Interrupting,
+    Moving,
     Networked,
     PasswordSetting,
     Pausable,
@@ -33,6 +34,7 @@ from hosts.drivers.libvirt import (
     files,
     interfaces,
     inventory,
+    moves,
     power,
     rebuild,
     rescue,
@@ -43,7 +45,7 @@ from hosts.drivers.libvirt.host import LibvirtHost, assemble
 from hosts.drivers.libvirt.inventory import Machine
 from hosts.drivers.libvirt.options import Options, parse
 from hosts.drivers.libvirt.ports import Wires
-from hosts.drivers.specs import Diagnostics, GuestRef, GuestSpec, GuestState, HostInventory, Step
+from hosts.drivers.specs import CarriedDisk, Diagnostics, GuestRef, GuestSpec, GuestState, HostInventory, Step, Trip
 from hosts.plumbing import Plumbing
 
 log = structlog.get_logger(__name__)
@@ -51,7 +53,7 @@ log = structlog.get_logger(__name__)
 
 class LibvirtDriver(
     Driver, Rebooting, Pausable, Suspending, Rescuing, Rebuilding, Snapshotting, ConsoleLogged, Diagnosing,
-    Interrupting, PasswordSetting, Plugging, Networked,
+    Interrupting, Moving, PasswordSetting, Plugging, Networked,
 ):
     """One host under one libvirtd."""
 
@@ -130,6 +132,24 @@ class LibvirtDriver(
         return rebuild.steps(
             self.host, spec, was_on=was_on, starts=starts, keeps_ephemeral=keeps_ephemeral, timeout_s=timeout_s
         )
+
+    def leave(self, spec: GuestSpec, trip: Trip, *, timeout_s: int = 60) -> Sequence[Step]:
+        return moves.leave_steps(self.host, spec, trip, timeout_s)
+
+    def packed(self, ref: GuestRef, trip: Trip) -> tuple[CarriedDisk, ...]:
+        return moves.packed(self.host, ref.id, trip)
+
+    def arrive(self, spec: GuestSpec, trip: Trip, *, starts: bool) -> Sequence[Step]:
+        return moves.arrive_steps(self.host, spec, trip, starts=starts)
+
+    def clear(self, ref: GuestRef) -> Sequence[Step]:
+        return moves.clear_steps(self.host, ref)
+
+    def come_back(self, spec: GuestSpec, trip: Trip, *, starts: bool) -> Sequence[Step]:
+        return moves.come_back_steps(self.host, spec, trip, starts=starts)
+
+    def forget(self, ref: GuestRef, trip: Trip) -> Sequence[Step]:
+        return moves.forget_steps(self.host, ref, trip)
 
     def snapshot(self, ref: GuestRef, image_id: str) -> Sequence[Step]:
         return snapshot.steps(self.host, ref, image_id)

@@ -30,6 +30,7 @@ class LibvirtHost:
     disks: Disks
     quarantine: Quarantine
     cache: ImageCache
+    images: ImageSource | None
     ports: Ports
     platform: Platform
 
@@ -60,6 +61,7 @@ def assemble(options: Options, images: ImageSource | None, state_dir: Path, wire
         disks=disks,
         quarantine=quarantine,
         cache=cache,
+        images=images,
         ports=Ports(disks, wires),
         platform=_platform(options, state_dir),
     )

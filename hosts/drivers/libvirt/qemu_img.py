@@ -29,6 +29,11 @@ def create_overlay(target: Path, size_bytes: int, *, base: Path, base_format: Di
     _run(["create", "-q", "-f", "qcow2", *backing, "--", str(target), str(size_bytes)], timeout_s=60)
 
 
+def grow(target: Path, target_format: DiskFormat, size_bytes: int) -> None:
+    """A disk that no guest has open is so large from now on; what is added reads as zeros."""
+    _run(["resize", "-q", "-f", check_format(target_format), "--", str(target), str(size_bytes)], timeout_s=60)
+
+
 def convert(
     source: Path, source_format: DiskFormat, target: Path, target_format: DiskFormat, *, timeout_s: float
 ) -> None:

@@ -111,7 +111,8 @@ def beat(agent_id: str, asked: wire.Beat) -> wire.BeatAnswer:
     if asked.heard:
         Host.objects.filter(id__in=asked.heard).update(consumer_seen_at=Now())
     if asked.is_leaving:
-        Host.objects.filter(id__in=sound, is_draining=False).update(is_draining=True, changed_at=Now())
+        theirs = Host.objects.filter(id__in=sound, is_draining=False, agent__nonce=asked.nonce)  # no later process's
+        theirs.update(is_draining=True, changed_at=Now())
     if len(asked.hosts) == 1:
         host = asked.hosts[0]
         Host.objects.filter(id=host.id).update(disk_free_gb=host.disk_free_gb, running_vms=host.running_vms)

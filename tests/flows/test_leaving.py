@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
 
 from computecloud.core import failpoints
@@ -84,6 +87,24 @@ def test_nothing_new_is_placed_on_a_host_whose_worker_leaves(stage: Stage, membe
     assert {Instance.objects.get(id=one.id).host_id for one in servers} == {staying.id}
 
     stage.start_agent()
+    assert not Host.objects.filter(is_draining=True).exists()
+
+
+def test_a_farewell_that_comes_late_does_not_close_the_host_to_its_next_worker(stage: Stage) -> None:
+    """The next one registers between the look at whose farewell it is and the note that the host is being left."""
+    seen: list[str] = []
+
+    def register_meanwhile(execute: Callable[..., Any], sql: str, *more: Any) -> Any:
+        found = execute(sql, *more)
+        if "hosts_agent" in sql and not seen:
+            seen.append(sql)
+            stage.start_agent()
+        return found
+
+    beat = wire.Beat(stage.nonce, [wire.HostBeat(host.id) for host in stage.hosts], is_leaving=True)
+    with connection.execute_wrapper(register_meanwhile):
+        presence.beat(stage.agent.id, beat)
+    assert seen
     assert not Host.objects.filter(is_draining=True).exists()
 
 

@@ -16,10 +16,11 @@ from computecloud.core.failpoints import Point
 from hosts import brokers, enrolment
 from instances import transit
 from instances.actions.base import Report
+from instances.actions.delete import Delete
 from instances.actions.registry import ACTIONS
 from instances.actions.resize_end import ConfirmResize
 from instances.actions.shelve import ShelveOffload
-from instances.actions.soft_delete import Reclaim
+from instances.actions.soft_delete import Reclaim, SoftDelete
 from instances.models import Instance
 from integrations.images import facade as images
 from operations import bell
@@ -32,6 +33,7 @@ from tasks.canary import Canary
 
 log = structlog.get_logger(__name__)
 STALLED = 5  # exit status
+PATIENT = frozenset({Delete.verb, SoftDelete.verb})  # wait for their host as long as it is away
 ENDING = Committing("sweeper.end")
 BEFORE_PUBLISH, AFTER_PUBLISH = Point("relay.before_publish"), Point("relay.after_publish")
 AFTER_RETURN = Point("sweeper.after_return")
@@ -120,7 +122,7 @@ def return_expired_leases() -> int:
 def end_hopeless() -> None:
     """Crashed too often, or out of time: the verb's own failure path decides what that means."""
     crashed = Q(state=State.RUNNING, lease_until__lt=Now(), attempt__gte=F("handovers") + conf().max_attempts)
-    late = Q(state__in=(State.PENDING, State.RUNNING), deadline_at__lt=Now()) & ~Q(verb="delete")
+    late = Q(state__in=(State.PENDING, State.RUNNING), deadline_at__lt=Now()) & ~Q(verb__in=PATIENT)
     for operation in Operation.objects.filter(crashed | late, subject_kind="server")[:100]:
         end(operation)
 

@@ -83,6 +83,7 @@ class Action:
     phases: ClassVar[tuple[str, ...]] = ()  # of a verb that walks from host to host: ``args["phase"]``
     tried_from: ClassVar[tuple[VmState, ...]] = ()  # states from which it does different things: tests try each
     listed: ClassVar[bool] = True
+    deadline_s: ClassVar[float | None] = None  # of what a request waits for; None: the setting
     # The form of its arguments and steps. Who changes them so that hosts of the last release could not do them, or adds
     # a verb after it, gives it the next number above all others: such hosts leave the operation for one that reads it.
     schema_version: ClassVar[int] = 1
@@ -136,6 +137,7 @@ class Action:
             host_name=host_name,
             epoch=instance.owner_epoch,
             listed=cls.listed,
+            deadline_s=cls.deadline_s,
             schema_version=cls.schema_version,
             sealed=sealed.seal({"admin_password": password}) if password else None,
         )

@@ -39,6 +39,7 @@ class AttachInterface(Action):
     rule = "os_compute_api:os-attach-interfaces:create"
     allowed_from = POSSIBLE
     examples = ({"port_id": "example"},)
+    deadline_s = PATIENCE_S
     schema_version = 8
 
     @classmethod
@@ -84,7 +85,8 @@ class AttachInterface(Action):
     @classmethod
     def fail(cls, operation: Operation, instance: Instance, report: Report) -> None:
         super().fail(operation, instance, report)
-        if operation.is_open or report.power is None:
+        is_unsure = report.power is None and operation.attempt > 0  # what no host has taken, none has done
+        if operation.is_open or is_unsure:
             return
         networks.release_port(instance.id, operation.args["port_id"])
         Instance.objects.filter(id=instance.id, deleted_at=None).update(

@@ -32,6 +32,7 @@ class ChangePassword(Action):
     rule = "os_compute_api:os-admin-password"
     allowed_from = frozenset({VmState.ACTIVE})
     examples = ({"admin_password": "an example"},)
+    deadline_s = PATIENCE_S
     schema_version = 7
 
     @classmethod

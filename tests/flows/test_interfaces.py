@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+from django.db.models.functions import Now
 
+from computecloud.core.clock import utcnow
 from computecloud.core.errors import Conflict, Forbidden, Invalid, NotFound
 from hosts.drivers.specs import PowerState
 from instances.actions.delete import Delete
-from instances.actions.interfaces import AttachInterface, DetachInterface
+from instances.actions.interfaces import PATIENCE_S, AttachInterface, DetachInterface
 from instances.actions.pause import Pause
 from instances.actions.power import Start, Stop
 from instances.actions.shelve import Shelve, Unshelve
@@ -19,6 +22,7 @@ from integrations.networks import facade as networks
 from integrations.networks.facade import NetworkWish, PortPlan
 from integrations.networks.models import Port
 from operations.models import Operation
+from tasks import control
 from tests.flows.conftest import Member
 from tests.support.answers import hosts_answer
 from tests.support.stage import Stage
@@ -200,6 +204,19 @@ def test_of_what_nobody_heard_the_end_stays_and_can_be_detached(
     DetachInterface.request(member.actor, fresh(plugged), port_id=ports(plugged)[-1])
     stage.settle()
     assert_wired(stage, plugged, 1)
+
+
+def test_what_no_host_has_heard_of_in_time_is_over_and_its_port_is_gone(
+    stage: Stage, member: Member, plugged: Instance, network: str
+) -> None:
+    AttachInterface.request(member.actor, plugged, wish=NetworkWish(network_id=network))
+    waiting = Operation.objects.get(verb="attach_interface")
+    assert waiting.deadline_at < utcnow() + timedelta(seconds=PATIENCE_S + 1)
+    Operation.objects.filter(id=waiting.id).update(deadline_at=Now() - timedelta(seconds=1))
+    control.end_hopeless()
+    stage.settle()
+    assert_wired(stage, plugged, 1)
+    assert "deadline" in fresh(plugged).fault_message
 
 
 @pytest.mark.parametrize("verb", ["attach", "detach"])

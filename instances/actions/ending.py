@@ -54,6 +54,11 @@ class Ending(Action):
         return {}
 
     @classmethod
+    def needs_word(cls, args: dict[str, Any]) -> bool:
+        """Whether the server's host has anything to do or to say."""
+        return True
+
+    @classmethod
     def _open_one(cls, fresh: Instance) -> Operation | None:
         found = sql.find(Operation, fresh.open_operation) if fresh.open_operation else None
         return found if found is not None and found.is_open else None
@@ -88,7 +93,7 @@ class Ending(Action):
     def _begin(
         cls, actor: Actor, fresh: Instance, request_id: str, operation_id: str, args: dict[str, Any]
     ) -> Operation:
-        host = presence(fresh.host_id) if fresh.host_id else None
+        host = presence(fresh.host_id) if fresh.host_id and cls.needs_word(args) else None
         accepted = engine.accept(
             actor=actor,
             request_id=request_id,
@@ -104,6 +109,7 @@ class Ending(Action):
             epoch=fresh.owner_epoch + 1,
             ring=host is not None,
             schema_version=cls.schema_version,
+            deadline_s=cls.deadline_s,
         )
         if host is None or not host.is_up:
             cls.unheard(accepted, fresh, has_host=host is not None)

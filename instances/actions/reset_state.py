@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
+from computecloud.core.actor import Actor
+from computecloud.core.errors import Unavailable
 from hosts.drivers.base import Driver
 from hosts.drivers.errors import GuestNotFound
 from hosts.drivers.specs import PowerState, Step
@@ -13,10 +16,11 @@ from instances.actions.ending import Ending
 from instances.actions.shelve import ShelveOffload
 from instances.models import Instance
 from instances.states import VmState, fitting
-from operations import engine
+from operations import engine, waiting
 from operations.models import Operation
 from operations.models.operation import State
 
+PATIENCE_S = 5.0
 NOTHING_THERE = "Its host has no guest of it. Delete the server."
 NO_HOST = "It has no host. Delete the server."
 
@@ -24,30 +28,44 @@ NO_HOST = "It has no host. Delete the server."
 class ResetState(Ending):
     """``state`` is ``error``, which it is then, or ``active``: then it is what its host sees of it.
 
-    A host that is down cannot be asked: the server is what was asked for until the host returns and reports.
+    A host that is down or silent cannot be asked: the server is what was asked for until the host reports.
     """
 
     verb = "resetState"
     rule = "os_compute_api:os-admin-actions:reset_state"
     examples = ({"state": "active"},)
+    deadline_s = 30.0
     schema_version = 9
+
+    @classmethod
+    def reset(cls, actor: Actor, server: Instance, state: str, request_id: str = "") -> None:
+        """A host answers at once: whoever looks afterwards finds what is true, and may go on."""
+        operation = cls.request(actor, server, request_id, state=state)
+        if operation.is_open:
+            with suppress(Unavailable):
+                waiting.outcome(operation.id, patience_s=PATIENCE_S)
+
+    @classmethod
+    def needs_word(cls, args: dict[str, Any]) -> bool:
+        return bool(args["state"] != VmState.ERROR)
 
     @classmethod
     def wish(cls, fresh: Instance, args: dict[str, Any]) -> dict[str, Any]:
         return {"state": args["state"], "before": fresh.settled}
 
     @classmethod
-    def intent(cls, instance: Instance, args: dict[str, Any]) -> dict[str, Any]:
-        return {"settled": VmState.ERROR.value} if args["state"] == VmState.ERROR else {}
+    def unheard(cls, operation: Operation, instance: Instance, *, has_host: bool) -> None:
+        if engine.close(operation, State.SUCCEEDED):
+            changes: dict[str, Any] = {"settled": operation.args["state"]}
+            if instance.host_id is None and operation.args["state"] != VmState.ERROR:
+                changes |= cls.homeless(instance)
+            cls.settle(operation, instance, open_operation=None, **changes)
 
     @classmethod
-    def unheard(cls, operation: Operation, instance: Instance, *, has_host: bool) -> None:
-        if not engine.close(operation, State.SUCCEEDED):
-            return
-        changes: dict[str, Any] = {"open_operation": None, "settled": operation.args["state"]}
-        if not has_host and operation.args["state"] != VmState.ERROR:
-            changes |= cls.homeless(instance)
-        cls.settle(operation, instance, **changes)
+    def fail(cls, operation: Operation, instance: Instance, report: Report) -> None:
+        """It did not say in time."""
+        if engine.close(operation, State.FAILED, fault_code=report.code, fault=report.fault, details=report.details):
+            cls.settle(operation, instance, open_operation=None, settled=operation.args["state"])
 
     @classmethod
     def homeless(cls, instance: Instance) -> dict[str, Any]:
@@ -69,10 +87,9 @@ class ResetState(Ending):
     def succeed(cls, operation: Operation, instance: Instance, report: Report) -> None:
         seen = report.result or {}
         if engine.close(operation, State.SUCCEEDED, result=seen):
-            found = {"observed_power": int(seen.get("power", PowerState.NOSTATE)), "settled": VmState.ERROR.value}
-            if operation.args["state"] != VmState.ERROR:
-                found |= cls.truth(instance, VmState(operation.args["before"]), seen)
-            cls.settle(operation, instance, open_operation=None, **found)
+            power = {"observed_power": int(seen.get("power", PowerState.NOSTATE))}
+            found = cls.truth(instance, VmState(operation.args["before"]), seen)
+            cls.settle(operation, instance, **({"open_operation": None} | power | found))
 
     @classmethod
     def truth(cls, instance: Instance, before: VmState, seen: dict[str, Any]) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def _unlock(asked: Asked) -> HttpResponse:
 
 
 def _reset_state(asked: Asked) -> HttpResponse:
-    ResetState.request(asked.actor, asked.server, asked.request_id, state=asked.args["state"])
+    ResetState.reset(asked.actor, asked.server, asked.args["state"], asked.request_id)
     return empty(202)
 
 

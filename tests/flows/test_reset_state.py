@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
+from django.db.models.functions import Now
 
 from computecloud.conf import conf
 from hosts.drivers import steps
 from hosts.drivers.specs import GuestRef, PowerState
+from instances.actions import reset_state
 from instances.actions.create_image import CreateImage
 from instances.actions.pause import Pause
 from instances.actions.power import Start, Stop
@@ -19,8 +22,10 @@ from instances.models import Instance
 from instances.states import VmState
 from integrations.images import facade as images
 from operations.models import Operation
+from tasks import control
 from tests.flows.conftest import Member
 from tests.support import auth
+from tests.support.answers import hosts_answer
 from tests.support.stage import Stage
 from tests.support.verbs import fresh, guest
 
@@ -66,10 +71,9 @@ def test_an_error_becomes_what_the_guest_is(
 
 
 def test_by_hand_it_is_an_error_and_back(stage: Stage, server: Instance) -> None:
-    ResetState.request(ADMIN, server, state="error")
-    assert (fresh(server).status, fresh(server).task_state) == ("ERROR", None), "at once"
-    stage.settle()
-    assert (fresh(server).status, fresh(server).power_state) == ("ERROR", PowerState.RUNNING)
+    ResetState.reset(ADMIN, server, "error")
+    now = fresh(server)
+    assert (now.status, now.open_operation, now.power_state) == ("ERROR", None, PowerState.RUNNING), "at once"
     assert reset(stage, server).status == "ACTIVE"
     assert guest(stage, server).boots == 1
 
@@ -140,6 +144,29 @@ def test_one_that_was_giving_its_host_up_is_only_its_image(
     stage.settle()
     assert fresh(server).status == "ACTIVE"
     stage.assert_balanced()
+
+
+def test_the_answer_waits_for_what_is_true_so_that_one_may_go_on(
+    stage: Stage, member: Member, server: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts_answer(stage, monkeypatch)
+    believed(server, VmState.ERROR)
+    ResetState.reset(ADMIN, fresh(server), "active")
+    assert (fresh(server).status, fresh(server).open_operation) == ("ACTIVE", None)
+    Stop.request(member.actor, fresh(server))
+
+
+def test_of_a_host_that_is_silent_it_is_believed_what_was_asked_for(
+    stage: Stage, server: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reset_state, "PATIENCE_S", 0.05)
+    believed(server, VmState.ERROR)
+    ResetState.reset(ADMIN, fresh(server), "active")
+    assert fresh(server).status == "ERROR", "nobody has said anything yet"
+
+    Operation.objects.filter(verb="resetState").update(deadline_at=Now() - timedelta(seconds=1))
+    control.end_hopeless()
+    assert (fresh(server).status, fresh(server).open_operation) == ("ACTIVE", None)
 
 
 def test_a_host_that_is_down_cannot_be_asked_and_is_believed_when_it_returns(

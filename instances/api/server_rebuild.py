@@ -38,6 +38,10 @@ PLAIN = {
 }
 
 
+TOLD = {"key_name": (2, 54), "user_data": (2, 57)}
+"""What its owner is told here besides, and since when."""
+
+
 def rebuild(asked: Asked) -> HttpResponse:
     """Answers with the server as it will be, and its new password."""
     wish, server = asked.args, asked.server
@@ -63,6 +67,9 @@ def rebuild(asked: Asked) -> HttpResponse:
         admin_password=secret,
     )
     shown = server_rows.shown_after_update(asked.actor, asked.version, server.id) | {"adminPass": secret}
+    for name, since in TOLD.items():
+        if asked.version >= since:
+            shown[name] = columns.get(name, getattr(server, name))
     return answer({"server": shown}, 202, {"Location": thing_links("servers", server.id)[0]["href"]})
 
 

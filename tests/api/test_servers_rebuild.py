@@ -63,13 +63,24 @@ def test_everything_that_may_change(cloud: Cloud, server: Instance) -> None:
     answer = act(cloud.as_member, server, "rebuild", wish, "2.94")
 
     assert answer.status_code == 202, answer.content
-    assert answer.json()["server"]["adminPass"] == "secret"
+    told = answer.json()["server"]
+    assert (told["adminPass"], told["key_name"], told["user_data"]) == ("secret", "other", DATA)
     now = Instance.objects.get()
     assert (now.name, now.metadata, now.disk_config, now.hostname) == ("new", {"a": "b"}, "AUTO", "new-host")
     assert (now.access_ip_v4, now.access_ip_v6, now.description) == ("192.0.2.1", "2001:db8::1", "d")
     assert (now.key_name, now.public_key, now.user_data) == ("other", "ssh-rsa AAAA", DATA)
     assert now.trusted_image_certificates == ["one"]
     assert Operation.objects.get().args["preserve_ephemeral"] is True
+
+
+@pytest.mark.parametrize(
+    ("version", "told"), [("2.53", set()), ("2.54", {"key_name"}), ("2.57", {"key_name", "user_data"})]
+)
+def test_the_answer_tells_key_and_user_data_since_their_versions(
+    cloud: Cloud, server: Instance, version: str, told: set[str]
+) -> None:
+    shown = act(cloud.as_member, server, "rebuild", {"imageRef": IMAGE}, version).json()["server"]
+    assert {name for name in ("key_name", "user_data") if name in shown} == told
 
 
 def test_what_is_not_named_stays_and_null_takes_away(cloud: Cloud, server: Instance) -> None:

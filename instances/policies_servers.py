@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from computecloud.http.policy import ADMIN, MEMBER, READER, Allow, Rule
+from computecloud.http.policy import ADMIN, MANAGER, MEMBER, READER, Allow, Rule
 
 SERVERS = "os_compute_api:servers"
 
@@ -41,7 +41,7 @@ TABLE: tuple[tuple[Allow, str, str], ...] = (
     (MEMBER, f"{SERVERS}:resize", "Resize a server"),
     (MEMBER, f"{SERVERS}:confirm_resize", "Confirm a server's resize or migration"),
     (MEMBER, f"{SERVERS}:revert_resize", "Revert a server's resize or migration"),
-    (ADMIN, "os_compute_api:os-migrate-server:migrate", "Migrate a server to another host, off meanwhile"),
+    (MANAGER, "os_compute_api:os-migrate-server:migrate", "Migrate a server to another host, off meanwhile"),
     (ADMIN, "os_compute_api:os-migrate-server:migrate:host", "Migrate a server to a host of one's choice"),
     (MEMBER, "os_compute_api:os-rescue", "Boot a server from a rescue disk"),
     (MEMBER, "os_compute_api:os-unrescue", "End a server's rescue"),
@@ -95,7 +95,9 @@ TABLE: tuple[tuple[Allow, str, str], ...] = (
     (READER, "compute:server:topology:index", "Show a server's NUMA topology"),
     (ADMIN, "compute:server:topology:host:index", "See where a server's NUMA cells lie on its host"),
     (ADMIN, "os_compute_api:os-server-external-events:create", "Tell compute what happened to servers elsewhere"),
-    (ADMIN, "os_compute_api:os-migrations:index", "List migrations"),
+    (MANAGER, "os_compute_api:os-migrations:index", "List migrations of the project's servers"),
+    (ADMIN, "os_compute_api:os-migrations:index:all_projects", "List migrations of all projects' servers"),
+    (ADMIN, "os_compute_api:os-migrations:index:host", "See from where and to where servers migrated"),
     (ADMIN, "os_compute_api:servers:migrations:index", "List a server's migrations under way"),
     (ADMIN, "os_compute_api:servers:migrations:show", "Show a migration of a server"),
     (ADMIN, "os_compute_api:servers:migrations:delete", "Call a migration of a server off"),

@@ -12,6 +12,7 @@ from computecloud.core.errors import Invalid, NotFound
 from computecloud.http.answers import answer
 from computecloud.http.microversions import Field, VersionedShape, available
 from computecloud.http.pagination import keyset, limit_of
+from computecloud.http.policy import allows, authorize
 from computecloud.http.services import Version
 from computecloud.http.views import ServiceViewSet, query
 from instances import servers
@@ -20,6 +21,7 @@ from instances.api.queries import Params, changed_between, last, only_since
 from instances.api.schemas.server_parts import MIGRATIONS_QUERY
 from instances.models import Move
 
+LIST = "os_compute_api:os-migrations:index"
 MIGRATIONS = "os_compute_api:servers:migrations"
 FILTERS = {
     "status": "status",
@@ -46,10 +48,10 @@ class MoveShape(VersionedShape):
         "instance_uuid": Field("instance_id"),
         "migration_type": Field("kind", since="2.23"),
         "status": Field("status"),
-        "source_compute": Field("source_name"),
-        "source_node": Field("source_name"),
-        "dest_compute": Field(lambda row, _: row.dest_name or None),
-        "dest_node": Field(lambda row, _: row.dest_name or None),
+        "source_compute": Field(lambda row, sees_hosts: row.source_name if sees_hosts else None),
+        "source_node": Field(lambda row, sees_hosts: row.source_name if sees_hosts else None),
+        "dest_compute": Field(lambda row, sees_hosts: (row.dest_name or None) if sees_hosts else None),
+        "dest_node": Field(lambda row, sees_hosts: (row.dest_name or None) if sees_hosts else None),
         "dest_host": Field(lambda row, _: None),
         "old_instance_type_id": Field(lambda row, _: _number(row.old_flavor)),
         "new_instance_type_id": Field(lambda row, _: _number(row.new_flavor)),
@@ -61,10 +63,10 @@ class MoveShape(VersionedShape):
 
 
 class MigrationViewSet(ServiceViewSet):
-    """Migrations of all servers, newest first."""
+    """Migrations of the project's servers, or for administrators of all, newest first."""
 
     service = "compute"
-    policy = {"list": "os_compute_api:os-migrations:index"}
+    policy = {"list": LIST}
 
     @query(MIGRATIONS_QUERY, strict_since="2.59")
     def list(self, request: Any, params: Params) -> HttpResponse:
@@ -72,10 +74,16 @@ class MigrationViewSet(ServiceViewSet):
         only_since("2.66", request, params, "changes-before", strict_since="2.59")
         only_since("2.80", request, params, "user_id", "project_id", strict_since="2.59")
         version: Version = request.api_version
-        rows = changed_between(_filtered(params), params)
+        sees_hosts = allows(self.actor, f"{LIST}:host")
+        if not sees_hosts and {"host", "source_compute"} & params.keys():
+            authorize(self.actor, f"{LIST}:host")
+        rows = _filtered(params)
+        if not allows(self.actor, f"{LIST}:all_projects"):
+            rows = rows.filter(project_id=self.actor.project_id or "-")
+        rows = changed_between(rows, params)
         limit = limit_of(params)
-        page = list(keyset(rows, [("created_at", "desc"), ("id", "desc")], _marker(params), limit))
-        body: dict[str, Any] = {"migrations": [MoveShape.render(row, version) for row in page]}
+        page = list(keyset(rows, [("created_at", "desc"), ("id", "desc")], _marker(rows, params), limit))
+        body: dict[str, Any] = {"migrations": [MoveShape.render(row, version, sees_hosts) for row in page]}
         links = next_links(request, [row.uuid for row in page], limit, "limit" in params)
         if links and version >= (2, 59):
             body["migrations_links"] = links
@@ -92,11 +100,11 @@ def _filtered(params: Params) -> QuerySet[Move]:
     return rows
 
 
-def _marker(params: Params) -> Move | None:
+def _marker(rows: QuerySet[Move], params: Params) -> Move | None:
     uuid = last(params, "marker")
     if uuid is None:
         return None
-    row = Move.objects.filter(uuid=uuid).first()
+    row = rows.filter(uuid=uuid).first()
     if row is None:
         raise Invalid(f"Marker {uuid[:80]} could not be found.")
     return row

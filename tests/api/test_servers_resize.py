@@ -188,3 +188,23 @@ def test_a_cold_migration_is_no_live_one(cloud: Cloud, server: Instance) -> None
     for number, said in ((Move.objects.get().id, "is not live-migration."), (99, "could not be found.")):
         answer = cloud.as_admin.at("2.23").get(f"{place}/{number}")
         assert (answer.status_code, words(answer)) == (404, f"Migration {number} for server {server.id} {said}")
+
+
+def test_a_projects_manager_migrates_its_servers_and_is_told_no_host(cloud: Cloud, server: Instance) -> None:
+    up("compute-2")
+    wish = {"host": "compute-2"}
+    assert act(cloud.as_manager, server, "migrate", wish, "2.56").status_code == 403
+    assert act(cloud.as_manager, server, "migrate", None, "2.56").status_code == 202
+    others = make_server(host=server.host, project_id="b" * 32)
+    Migrate.request(auth.actor("admin"), others, forced_host="compute-2")
+
+    place = "/compute/v2.1/os-migrations"
+    manager = cloud.as_manager.at("2.80")
+    [told] = manager.get(place).json()["migrations"]
+    assert (told["instance_uuid"], told["source_compute"], told["source_node"]) == (server.id, None, None)
+    assert len(cloud.as_admin.get(place).json()["migrations"]) == 2
+    assert manager.get(f"{place}?host=compute-1").status_code == 403
+    theirs = Move.objects.get(instance=others)
+    assert manager.get(f"{place}?marker={theirs.uuid}").status_code == 400
+    assert manager.get(f"{place}?project_id={theirs.project_id}").json() == {"migrations": []}
+    assert cloud.as_member.get(place).status_code == 403

@@ -190,12 +190,41 @@ def test_only_what_was_resized_can_be_confirmed_or_reverted(
         end.request(member.actor, fresh(server))
 
 
+@pytest.mark.row("R18")
 def test_nothing_is_asked_of_a_host_that_is_down(stage: Stage, member: Member, server: Instance) -> None:
-    """R18."""
     stage.silence(Host.objects.get(id=server.host_id))
     with pytest.raises(Conflict, match="unavailable"):
         Migrate.request(ADMIN, server)
     assert Move.objects.count() == 0
+
+
+@pytest.mark.row("R26")
+def test_a_host_that_is_named_and_full_is_not_replaced_by_another(stage: Stage, member: Member) -> None:
+    [server] = member.creates(forced_host="host1")
+    stage.settle()
+    member.has_no_limits()
+    member.creates("large", forced_host="host2", flavor=FlavorSnapshot("9", "whole", vcpus=1, ram_mb=8192, disk_gb=1))
+    stage.settle()
+    Migrate.request(ADMIN, fresh(server), forced_host="host2")
+    stage.settle()
+    now = fresh(server)
+    assert (now.status, now.host and now.host.name) == ("ACTIVE", "host1")
+    assert now.fault_message.startswith("No valid host was found.")
+    stage.assert_balanced()
+
+
+@pytest.mark.row("R25")
+def test_a_host_that_was_named_once_binds_no_later_move(stage: Stage, member: Member) -> None:
+    [server] = member.creates(forced_host="host1")
+    stage.settle()
+    Migrate.request(ADMIN, fresh(server), forced_host="host2")
+    stage.settle()
+    ConfirmResize.request(member.actor, fresh(server))
+    stage.settle()
+    Migrate.request(ADMIN, fresh(server))
+    stage.settle()
+    now = fresh(server)
+    assert (now.status, now.host and now.host.name) == ("VERIFY_RESIZE", "host1")
 
 
 @pytest.mark.parametrize("name", ["host1", "host2"])
@@ -237,6 +266,7 @@ WAY_THERE = (
 )  # fmt: skip
 
 
+@pytest.mark.row("R10")
 @pytest.mark.parametrize("step", WAY_THERE)
 def test_what_fails_on_the_way_goes_back(
     stage: Stage, member: Member, server: Instance, monkeypatch: pytest.MonkeyPatch, step: str
@@ -312,11 +342,12 @@ def test_a_worker_dies_anywhere_and_the_verb_ends_as_if_it_had_not(
     stage.assert_balanced()
 
 
+@pytest.mark.row("R11")
 @pytest.mark.parametrize("point", POINTS)
 def test_delete_wins_anywhere(
     stage: Stage, member: Member, server: Instance, monkeypatch: pytest.MonkeyPatch, point: str
 ) -> None:
-    """R11: whatever host it is on, nothing of the server is left on either."""
+    """Whatever host it is on, nothing of the server is left on either."""
     verb = point.split(".")[1]
     lead(stage, member, server, verb)
 

@@ -64,7 +64,7 @@ class RealSlot(Slot):
         entries = self.looks.dhcp_entries()
         if len(entries) != len(ports) or not all(any(mac in line for line in entries) for mac in ports.values()):
             return f"DHCP entries {entries}, not of {sorted(ports.values())}"
-        return self._oddity_of(row) if row else self._devices_left()
+        return self.oddity_of_moves(row) or (self._oddity_of(row) if row else self._devices_left())
 
     def _devices_left(self) -> str:
         """A host without guests carries no network any more."""

@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce
 
 from hosts.models import Allocation
 from hosts.resource_classes import OF_CELLS
+from instances import moves
 from instances.models import Instance, Move
 from integrations.networks import facade as networks
 from operations.drift import Drift
@@ -65,7 +66,11 @@ def _give_back(server_id: str, host_id: str, resource_class: str, amount: int) -
         return False
     if row is not None and row.host_id == host_id and row.claims().get(resource_class) == amount:
         return False
-    return bool(claims.release(server_id, only=(host_id, resource_class)))
+    where = (host_id, resource_class)
+    if claims.release(server_id, only=where):
+        return True
+    is_over = not Move.objects.filter(uuid=server_id, is_open=True).exists()
+    return is_over and bool(claims.release(server_id, moves.KIND, only=where))
 
 
 def _claim(server_id: str, host_id: str | None, resource_class: str, amount: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -16,10 +17,10 @@ from instances.actions.delete import Delete
 from instances.actions.power import Stop
 from instances.actions.resize import BIGGER, Migrate, Resize
 from instances.actions.resize_end import ConfirmResize, RevertResize
-from instances.audit import findings
+from instances.audit import drifts, findings
 from instances.models import Instance, Move, ServerGroup
 from operations.models import Operation, QuotaGate
-from scheduling import service
+from scheduling import claims, service
 from tasks import control, crashpoints
 from tests.flows.conftest import Member
 from tests.support import auth
@@ -441,3 +442,20 @@ def test_who_is_alone_in_a_group_that_stays_together_may_move(stage: Stage, memb
         stage.settle()
         assert (fresh(server).host_id == before) is same
         stage.assert_balanced()
+
+
+def test_what_a_move_that_is_over_still_holds_is_found_and_given_back(
+    stage: Stage, member: Member, server: Instance
+) -> None:
+    Resize.request(member.actor, server, flavor=LARGER)
+    stage.settle()
+    move = Move.objects.get()
+    assert findings() == []
+    claims.claim(str(uuid4()), move.source_id, {"VCPU": 1})
+    claims.rename((Allocation.objects.latest("id").consumer_id, "instance"), (str(uuid4()), "move"))
+    assert len(findings()) == 1
+    for drift in drifts():
+        assert drift.mend is not None
+        assert drift.mend()
+    assert findings() == []
+    assert ("move", move.source_id) in holdings(), "what is under way keeps its own"

@@ -21,7 +21,7 @@ def test_every_cell_ends_right() -> None:
     plain = without_settings(os.environ) | {"PYTHONPATH": str(CHECKOUT)}
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults.matrix"],
-        cwd=CHECKOUT, env=plain, capture_output=True, text=True, timeout=1500, check=False,
+        cwd=CHECKOUT, env=plain, capture_output=True, text=True, timeout=3000, check=False,
     )  # fmt: skip
     print(done.stdout)  # noqa: T201 -- its figures belong into the log
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]

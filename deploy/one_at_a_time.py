@@ -1,7 +1,9 @@
 """A pytest plugin: tests that would get into their own kind's way run one after the other, beside those of other kinds.
 
 The kinds begin first, in the order in which they stand here, as each takes minutes and mostly waits; all other tests
-are handed out file by file. (xdist's own groups do nothing with pytest 9.2, which keeps no changed ids.)
+are handed out file by file. Within a kind its files keep their order too: a worker with two tests left is given its
+next kind already, which waits for them, so the longest test must not be among the last. (xdist's own groups do nothing
+with pytest 9.2, which keeps no changed ids.)
 """
 
 from __future__ import annotations
@@ -25,6 +27,15 @@ def kind(nodeid: str) -> str:
     return next((name for name, below in ONE_AFTER_THE_OTHER.items() if path.startswith(below)), path)
 
 
+def turn(nodeid: str) -> tuple[int, int]:
+    """Where a test stands among the kinds, and within its own."""
+    for place, below in enumerate(ONE_AFTER_THE_OTHER.values()):
+        for number, path in enumerate(below):
+            if nodeid.startswith(path):
+                return place, number
+    return len(ONE_AFTER_THE_OTHER), 0
+
+
 class OneAtATime(LoadScopeScheduling):  # type: ignore[misc]
     """A kind is one piece of work."""
 
@@ -34,8 +45,7 @@ class OneAtATime(LoadScopeScheduling):  # type: ignore[misc]
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    places = {name: place for place, name in enumerate(ONE_AFTER_THE_OTHER)}
-    items.sort(key=lambda item: places.get(kind(item.nodeid), len(places)))
+    items.sort(key=lambda item: turn(item.nodeid))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneAtATime:

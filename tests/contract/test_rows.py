@@ -174,6 +174,10 @@ def kept(answer: Any) -> Any:
     body = answer.json()
     for key in [key for key in body if key.endswith("links") or key in ("links", "next", "first", "self")]:
         del body[key]
+    for zone in body.get("availabilityZoneInfo", []):
+        for binaries in (zone.get("hosts") or {}).values():
+            for service in binaries.values():
+                service.pop("updated_at")
     for service in body.get("services", []):
         service.pop("updated_at", None)
     return body if "tenant_usages" not in body else sorted(body)

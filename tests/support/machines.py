@@ -20,7 +20,7 @@ def make_host(name: str = "host-1", *, up: bool = True, **facts: Any) -> Host:
     Agent.objects.filter(pk=agent.pk).update(registered_at=now - timedelta(hours=26, minutes=5))
     agent.refresh_from_db()
     number = (Host.objects.aggregate(last=Max("number"))["last"] or 0) + 1
-    lease = now + timedelta(seconds=60) if up else now - timedelta(seconds=1)
+    lease = now + timedelta(hours=1) if up else now - timedelta(seconds=1)
     known = {"driver": "fake", "hypervisor_type": "fake", "hypervisor_version": 1000, "cpu_info": {"arch": "x86_64"}}
     host = Host.objects.create(
         name=name, number=number, agent=agent, lease_expires_at=lease, last_seen_at=now, **(known | facts)

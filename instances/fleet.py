@@ -13,14 +13,14 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from django.db import transaction
-from django.db.models import QuerySet, Subquery
+from django.db.models import Q, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from computecloud.conf import conf
 from computecloud.core.clock import utcnow
 from computecloud.core.errors import Conflict, Invalid, NotFound
 from hosts import enrolment
-from hosts.models import DISK_GB, MEMORY_MB, VCPU, AggregateHost, Allocation, Host, Inventory
+from hosts.models import DISK_GB, MEMORY_MB, VCPU, Aggregate, AggregateHost, Allocation, Host, Inventory
 from hosts.models.inventory import NextChange
 from instances.models.instance import Instance
 from operations.models import Event, Operation
@@ -83,6 +83,19 @@ def zone_by_host() -> dict[str, str]:
     members = AggregateHost.objects.filter(aggregate__availability_zone__isnull=False)
     rows = members.values_list("host_id", "aggregate__availability_zone")
     return {host_id: zone for host_id, zone in rows if zone}
+
+
+def zone_of(*, id: str | None = None, name: str | None = None) -> str:
+    """The zone of the host with that id or name."""
+    host = Q(hosts__id=id) if id else Q(hosts__name=name)
+    rows = Aggregate.objects.filter(host, availability_zone__isnull=False)
+    return rows.values_list("availability_zone", flat=True).first() or conf().default_availability_zone
+
+
+def require_host(name: str) -> None:
+    """Raises Invalid when a request names a host that is not there."""
+    if not Host.objects.alive().filter(name=name).exists():
+        raise Invalid(f"Compute host {name} could not be found.")
 
 
 def _compute(host: Host, zones: Mapping[str, str]) -> Service:

@@ -5,16 +5,13 @@ Every function runs in the caller's transaction, which an operation of the serve
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from computecloud.conf import conf
 from computecloud.core.actor import Actor
 from computecloud.core.errors import Conflict
-from hosts.models import Aggregate
 from instances import quotas, transit
 from instances.models import Instance, Move
 from instances.placement import group_of
@@ -25,12 +22,6 @@ from scheduling import claims, groups
 OPEN = "SELECT id FROM instances_move WHERE instance_id = %s AND is_open"
 KIND = "move"
 """The consumer that holds what the server had on its old host."""
-
-
-def zone_of(host_id: str) -> str:
-    """The availability zone that a host is in."""
-    zones = Aggregate.objects.filter(hosts__id=host_id, availability_zone__isnull=False)
-    return zones.values_list("availability_zone", flat=True).first() or conf().default_availability_zone
 
 
 def open_of(server_id: str) -> Move | None:
@@ -49,7 +40,7 @@ def begin(actor: Actor, server: Instance, kind: Move.Kind, flavor: dict[str, Any
         instance=server, kind=kind, project_id=server.project_id, user_id=actor.user_id, was=server.settled,
         source_id=server.host.id, source_name=server.host.name, old_flavor=server.flavor(), new_flavor=flavor,
     )  # fmt: skip
-    for name, value in move.difference(move.old_flavor).items():
+    for name, value in move.hold_for(move.old_flavor).items():
         setattr(move, name, value)
     more = {name: amount for name, amount in move.held().items() if amount}
     if more:
@@ -69,11 +60,6 @@ def begin(actor: Actor, server: Instance, kind: Move.Kind, flavor: dict[str, Any
 def note(move: Move, status: str, **columns: Any) -> None:
     """The move goes on, or waits."""
     Move.objects.filter(pk=move.pk, is_open=True).update(status=status, updated_at=Now(), **columns)
-
-
-def hold_for(move: Move, flavor: Mapping[str, Any]) -> dict[str, int]:
-    """Columns of the move once the server's own figures are this flavor's: both together count as before."""
-    return move.difference(dict(flavor))
 
 
 def settle_there(server: Instance, move: Move, status: str = "confirmed") -> None:
@@ -100,11 +86,9 @@ def _close(move: Move, status: str) -> None:
         transit.drop_on_commit(move.uuid)
 
 
-def give_up(server: Instance) -> None:
-    """The server goes: so does what a move of it held. Repeatable."""
-    move = open_of(server.id)
-    if move is not None:
-        settle_there(server, move, "confirmed" if move.status == "finished" else "error")
+def give_up(server: Instance, move: Move) -> None:
+    """The server goes: so does what its move held. Repeatable."""
+    settle_there(server, move, "confirmed" if move.status == "finished" else "error")
 
 
 def give_quota_back(server_id: str) -> None:

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from computecloud.core.errors import Unavailable
+from computecloud.core.errors import CloudError, Unavailable, Unsupported
 from operations.models import Operation
 from operations.models.operation import OPEN, State
 
@@ -22,6 +22,13 @@ class Outcome:
     result: dict[str, Any]
     fault: str = ""
     code: int | None = None
+
+    def require(self, refusal: CloudError) -> None:
+        """Raises Unsupported where the host's driver cannot do it, and ``refusal`` for any other failure."""
+        if self.code == Unsupported.status:
+            raise Unsupported(self.fault)
+        if not self.succeeded:
+            raise refusal
 
 
 def outcome(operation_id: str, *, patience_s: float) -> Outcome:

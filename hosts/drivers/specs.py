@@ -7,7 +7,7 @@ they travel (msgspec converts these dataclasses from and to JSON).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 
@@ -131,6 +131,15 @@ class GuestSpec:
     def has_agent(self) -> bool:
         """Whether its image says that an agent of QEMU's runs in it."""
         return self.image_properties.get("hw_qemu_guest_agent", "").lower() in ("yes", "true", "on", "1", "t", "y")
+
+    @property
+    def ref(self) -> GuestRef:
+        """The guest, for what needs no more of it."""
+        return GuestRef(self.id, self.epoch, self.operation_id)
+
+    def without(self, port_id: str) -> GuestSpec:
+        """The guest as it is when it has not got the port."""
+        return replace(self, nics=tuple(nic for nic in self.nics if nic.port_id != port_id))
 
 
 @dataclass(frozen=True, slots=True)

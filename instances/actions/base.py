@@ -123,6 +123,22 @@ class Action:
             guards["vm_state"] = tuple(sorted(state.value for state in cls.allowed_from))
         if not sql.change(Instance, guards, instance.cache_for(operation, **changes)):
             raise cls.refusal(actor, instance.id)
+        return cls.open(
+            actor,
+            instance,
+            request_id,
+            queue=operation.queue,
+            id=operation_id,
+            args=args,
+            host_id=host_id,
+            host_name=host_name,
+            epoch=instance.owner_epoch,
+            sealed=sealed.seal({"admin_password": password}) if password else None,
+        )
+
+    @classmethod
+    def open(cls, actor: Actor, instance: Instance, request_id: str, **columns: Any) -> Operation:
+        """An operation of this verb on the server. ``columns``, and what else ``engine.accept`` takes."""
         return engine.accept(
             actor=actor,
             request_id=request_id,
@@ -130,16 +146,10 @@ class Action:
             subject_id=instance.id,
             project_id=instance.project_id,
             verb=cls.verb,
-            queue=operation.queue,
-            id=operation_id,
-            args=args,
-            host_id=host_id,
-            host_name=host_name,
-            epoch=instance.owner_epoch,
             listed=cls.listed,
             deadline_s=cls.deadline_s,
             schema_version=cls.schema_version,
-            sealed=sealed.seal({"admin_password": password}) if password else None,
+            **columns,
         )
 
     @classmethod

@@ -178,14 +178,10 @@ class Create(Action):
         key = wanted.request_key if row.launch_index == 0 else None
         args = cls.args(wanted) | ({"request_digest": wanted.request_digest} if key else {})
         secret = sealed.seal({"admin_password": wanted.admin_password}) if wanted.admin_password else None
-        return engine.accept(
-            actor=actor,
-            request_id=request_id,
-            subject_kind="server",
-            subject_id=row.id,
-            project_id=row.project_id,
-            verb=cls.verb,
-            schema_version=cls.schema_version,
+        return cls.open(
+            actor,
+            row,
+            request_id,
             id=row.open_operation,
             args=args,
             sealed=secret,

@@ -13,7 +13,7 @@ from instances import moves
 from instances.actions.base import Order, Report
 from instances.actions.create_image import drop_image
 from instances.actions.ending import Ending
-from instances.models import Instance
+from instances.models import Instance, Move
 from instances.states import VmState
 from integrations.networks import facade as networks
 from operations import engine, sql
@@ -43,17 +43,18 @@ class Delete(Ending):
 
     @classmethod
     def succeed(cls, operation: Operation, instance: Instance, report: Report) -> None:
-        if cls._goes_on(operation, instance) or not engine.close(operation, State.SUCCEEDED):
+        move = moves.open_of(instance.id)
+        if (move and cls._goes_on(operation, instance, move)) or not engine.close(operation, State.SUCCEEDED):
             return
-        moves.give_up(instance)
+        if move:
+            moves.give_up(instance, move)
         cls.bury(instance)
         cls.let_go(instance)
 
     @classmethod
-    def _goes_on(cls, operation: Operation, instance: Instance) -> bool:
+    def _goes_on(cls, operation: Operation, instance: Instance, move: Move) -> bool:
         """A server that moved: its old host removes what it kept, too."""
-        move = moves.open_of(instance.id)
-        source = presence(move.source_id) if move and operation.host_id not in (None, move.source_id) else None
+        source = presence(move.source_id) if operation.host_id not in (None, move.source_id) else None
         if source is None:
             return False
         if not source.is_up:

@@ -94,13 +94,10 @@ class Ending(Action):
         cls, actor: Actor, fresh: Instance, request_id: str, operation_id: str, args: dict[str, Any]
     ) -> Operation:
         host = presence(fresh.host_id) if fresh.host_id and cls.needs_word(args) else None
-        accepted = engine.accept(
-            actor=actor,
-            request_id=request_id,
-            subject_kind="server",
-            subject_id=fresh.id,
-            project_id=fresh.project_id,
-            verb=cls.verb,
+        accepted = cls.open(
+            actor,
+            fresh,
+            request_id,
             queue=host_queue(host.id) if host else CONTROL,
             id=operation_id,
             args=cls.wish(fresh, args),
@@ -108,8 +105,6 @@ class Ending(Action):
             host_name=host.name if host else "",
             epoch=fresh.owner_epoch + 1,
             ring=host is not None,
-            schema_version=cls.schema_version,
-            deadline_s=cls.deadline_s,
         )
         if host is None or not host.is_up:
             cls.unheard(accepted, fresh, has_host=host is not None)

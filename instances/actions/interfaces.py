@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from computecloud.core.actor import Actor
-from computecloud.core.errors import Conflict, Invalid, NotFound, Unsupported
+from computecloud.core.errors import Conflict, Invalid, NotFound
 from hosts.drivers import errors as drivers
 from hosts.drivers.base import Driver, Plugging
 from hosts.drivers.specs import Step
@@ -47,10 +47,7 @@ class AttachInterface(Action):
         """The port, when the guest has it. Raises what ``request`` does, InterfaceAttachFailed, Unavailable."""
         operation = cls.request(actor, server, request_id, wish=wish)
         said = waiting.outcome(operation.id, patience_s=PATIENCE_S)
-        if said.code == Unsupported.status:
-            raise Unsupported(said.fault)
-        if not said.succeeded:
-            raise InterfaceAttachFailed(instance_id=server.id)
+        said.require(InterfaceAttachFailed(instance_id=server.id))
         return next(nic for nic in networks.nics(server.id) if nic.port_id == operation.args["port_id"])
 
     @classmethod

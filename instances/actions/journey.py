@@ -22,6 +22,7 @@ from hosts.drivers.errors import Unsupported
 from hosts.drivers.specs import CarriedDisk, GuestSpec, Step, Trip
 from instances import moves
 from instances.actions.base import Action, Order, Report
+from instances.fleet import zone_of
 from instances.models import Instance, Move
 from instances.spec import guest_spec
 from instances.states import VmState
@@ -75,7 +76,7 @@ class Journey(Action):
         """To the old host, whose disks are as they were."""
         columns = {**move.old_flavor, **more.pop("columns", {})}
         if instance.flavor() != move.old_flavor:
-            moves.note(move, move.status, **moves.hold_for(move, move.old_flavor))
+            moves.note(move, move.status, **move.hold_for(move.old_flavor))
         cls.hand_on(operation, instance, source_of(move), BACK, columns=columns, **more)
 
     @staticmethod
@@ -157,11 +158,11 @@ class Journey(Action):
 
 
 def source_of(move: Move) -> Chosen:
-    return Chosen(move.source_id, move.source_name, moves.zone_of(move.source_id))
+    return Chosen(move.source_id, move.source_name, zone_of(id=move.source_id))
 
 
 def dest_of(move: Move) -> Chosen:
-    return Chosen(move.dest_id, move.dest_name, moves.zone_of(move.dest_id))
+    return Chosen(move.dest_id, move.dest_name, zone_of(id=move.dest_id))
 
 
 def _trip(order: Order) -> Trip:

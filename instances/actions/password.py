@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from computecloud.core.actor import Actor
-from computecloud.core.errors import Conflict, Unsupported
+from computecloud.core.errors import Conflict
 from hosts.drivers import errors as drivers
 from hosts.drivers.base import Driver, PasswordSetting
 from hosts.drivers.specs import GuestSpec, PasswordSpec, Step
@@ -41,10 +41,7 @@ class ChangePassword(Action):
         did not say in time."""
         operation = cls.request(actor, server, request_id, admin_password=password)
         said = waiting.outcome(operation.id, patience_s=PATIENCE_S)
-        if said.code == Unsupported.status:
-            raise Unsupported(said.fault)
-        if not said.succeeded:
-            raise Conflict(said.fault or f"Failed to set admin password on {server.id}")
+        said.require(Conflict(said.fault or f"Failed to set admin password on {server.id}"))
 
     @classmethod
     def spec(cls, instance: Instance, operation: Operation) -> GuestSpec:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from computecloud.core.actor import Actor
-from computecloud.core.errors import Conflict, Unsupported
+from computecloud.core.errors import Conflict
 from computecloud.http import policy
 from hosts.drivers.base import Driver
 from hosts.drivers.specs import Step
@@ -24,27 +24,22 @@ class Question(Action):
 
     with_spec = False
     listed = False
+    deadline_s = PATIENCE_S
 
     @classmethod
     def accept(cls, actor: Actor, instance: Instance, request_id: str, args: dict[str, Any]) -> Operation:
         if instance.host is None:
             raise Conflict(f"Instance {instance.id} is not ready")
-        return engine.accept(
-            actor=actor,
-            request_id=request_id,
-            subject_kind="server",
-            subject_id=instance.id,
-            project_id=instance.project_id,
-            verb=cls.verb,
+        return cls.open(
+            actor,
+            instance,
+            request_id,
             queue=host_queue(instance.host.id),
-            deadline_s=PATIENCE_S,
             host_id=instance.host.id,
             host_name=instance.host.name,
             epoch=instance.owner_epoch,
             exclusive=False,
-            listed=False,
             args=args,
-            schema_version=cls.schema_version,
         )
 
     @classmethod
@@ -55,10 +50,7 @@ class Question(Action):
             operation = cls.accept(actor, instance, request_id, {})
         said = waiting.outcome(operation.id, patience_s=PATIENCE_S)
         Operation.objects.filter(id=operation.id).delete()
-        if said.code == Unsupported.status:
-            raise Unsupported(said.fault)
-        if not said.succeeded:
-            raise Conflict(said.fault or "The host could not answer.")
+        said.require(Conflict(said.fault or "The host could not answer."))
         return said.result
 
     def perform(self, driver: Driver, order: Order) -> Sequence[Step]:

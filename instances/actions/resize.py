@@ -117,7 +117,7 @@ class Resize(Journey):
             return
         if not engine.close(operation, State.SUCCEEDED):
             return
-        moves.note(move, "finished", **moves.hold_for(move, move.new_flavor))
+        moves.note(move, "finished", **move.hold_for(move.new_flavor))
         if instance.network_info:
             networks.plugged(instance.id)
         columns = {**move.new_flavor, **cls.observed(report), "fault_code": None}

@@ -49,6 +49,17 @@ def _moment(params: Params, name: str) -> Any:
         raise Invalid(f"Invalid input for query parameters {name}. Value: {text}. It is not a 'date-time'") from None
 
 
+def marked(rows: QuerySet[M], params: Params, column: str) -> M | None:
+    """The row that ``marker`` names by that column, after which the page begins. Raises Invalid."""
+    marker = last(params, "marker")
+    if marker is None:
+        return None
+    row = rows.filter(**{column: marker}).first()
+    if row is None:
+        raise Invalid(f"Marker {marker[:80]} could not be found.")
+    return row
+
+
 def changed_between(rows: QuerySet[M], params: Params) -> QuerySet[M]:
     """What changed from ``changes-since`` to ``changes-before``. Raises Invalid."""
     since, before = _moment(params, "changes-since"), _moment(params, "changes-before")

@@ -19,13 +19,14 @@ from computecloud.core.errors import Forbidden, Invalid, NotFound, OverQuota
 from computecloud.core.ids import is_uuid
 from computecloud.http.policy import allows, authorize
 from computecloud.http.services import Version
-from hosts.models import Aggregate, Host
+from hosts.models import Host
 from instances import flavor_snapshots
 from instances.actions.create import CreateRequest, FlavorSnapshot
 from instances.api.schemas.types import truth
 from instances.api.server_devices import local_devices
 from instances.api.server_hints import hints_of
 from instances.errors import BadReference
+from instances.fleet import require_host, zone_of
 from instances.models import KeyPair
 from instances.server_labels import check_metadata_size
 from integrations.images import facade as images
@@ -198,13 +199,11 @@ def _is_zone(zone: str) -> bool:
 def _zone_of_forced(zone: str | None, host: str | None, node: str | None) -> str | None:
     """The zone asked for, if the host is in it; else none, so that the server is not pinned to a zone it is not in."""
     for name in (host, node):
-        if name and not Host.objects.alive().filter(name=name).exists():
-            raise Invalid(f"Compute host {name} could not be found.")
+        if name:
+            require_host(name)
     if host and node and host != node:
         raise Invalid(f"Compute host {host} could not be found: it has no node {node}.")
-    zones = Aggregate.objects.filter(hosts__name=host or node, availability_zone__isnull=False)
-    actual = zones.values_list("availability_zone", flat=True).first() or conf().default_availability_zone
-    return zone if zone == actual else None
+    return zone if zone == zone_of(name=host or node) else None
 
 
 # --- what it is given

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 
 from computecloud.core.clock import iso_naive
-from computecloud.core.errors import Invalid, NotFound
+from computecloud.core.errors import NotFound
 from computecloud.http.answers import answer
 from computecloud.http.microversions import Field, VersionedShape
 from computecloud.http.pagination import keyset, limit_of
@@ -19,7 +19,7 @@ from computecloud.http.views import ServiceViewSet, query
 from instances.actions.registry import ACTIONS
 from instances.api import server_hosts
 from instances.api.links import next_links
-from instances.api.queries import Params, changed_between, last, only_since
+from instances.api.queries import Params, changed_between, marked, only_since
 from instances.api.schemas.server_parts import HISTORY_QUERY
 from instances.errors import InstanceNotFound
 from instances.models import Instance
@@ -70,7 +70,7 @@ class HistoryViewSet(ServiceViewSet):
         rows = _actions(_server(self.actor, version, server_id))
         limit = limit_of(params)
         order = [("created_at", "desc"), ("id", "desc")]
-        page = keyset(changed_between(rows, params), order, _marker(rows, params), limit)
+        page = keyset(changed_between(rows, params), order, marked(rows, params, "request_id"), limit)
         found = list(page.values_list(*COLUMNS, named=True))
         body: dict[str, Any] = {"instanceActions": [ActionShape.render(row, version) for row in found]}
         links = next_links(request, [row.request_id for row in found], limit, "limit" in params)
@@ -95,16 +95,6 @@ class HistoryViewSet(ServiceViewSet):
 
 def _actions(server: Instance) -> QuerySet[Operation]:
     return Operation.objects.on("server", server.id).filter(listed=True)
-
-
-def _marker(rows: QuerySet[Operation], params: Params) -> Operation | None:
-    request_id = last(params, "marker")
-    if request_id is None:
-        return None
-    row = rows.filter(request_id=request_id).first()
-    if row is None:
-        raise Invalid(f"Marker {request_id[:80]} could not be found.")
-    return row
 
 
 class EventContext:

@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 
 from computecloud.core.clock import iso_naive
-from computecloud.core.errors import Invalid, NotFound
+from computecloud.core.errors import NotFound
 from computecloud.http.answers import answer
 from computecloud.http.microversions import Field, VersionedShape, available
 from computecloud.http.pagination import keyset, limit_of
@@ -17,7 +17,7 @@ from computecloud.http.services import Version
 from computecloud.http.views import ServiceViewSet, query
 from instances import servers
 from instances.api.links import next_links
-from instances.api.queries import Params, changed_between, last, only_since
+from instances.api.queries import Params, changed_between, last, marked, only_since
 from instances.api.schemas.server_parts import MIGRATIONS_QUERY
 from instances.models import Move
 
@@ -82,7 +82,7 @@ class MigrationViewSet(ServiceViewSet):
             rows = rows.filter(project_id=self.actor.project_id or "-")
         rows = changed_between(rows, params)
         limit = limit_of(params)
-        page = list(keyset(rows, [("created_at", "desc"), ("id", "desc")], _marker(rows, params), limit))
+        page = list(keyset(rows, [("created_at", "desc"), ("id", "desc")], marked(rows, params, "uuid"), limit))
         body: dict[str, Any] = {"migrations": [MoveShape.render(row, version, sees_hosts) for row in page]}
         links = next_links(request, [row.uuid for row in page], limit, "limit" in params)
         if links and version >= (2, 59):
@@ -98,16 +98,6 @@ def _filtered(params: Params) -> QuerySet[Move]:
     if (host := last(params, "host")) is not None:
         rows = rows.filter(Q(source_name=host) | Q(dest_name=host))
     return rows
-
-
-def _marker(rows: QuerySet[Move], params: Params) -> Move | None:
-    uuid = last(params, "marker")
-    if uuid is None:
-        return None
-    row = rows.filter(uuid=uuid).first()
-    if row is None:
-        raise Invalid(f"Marker {uuid[:80]} could not be found.")
-    return row
 
 
 class ServerMigrationViewSet(ServiceViewSet):

@@ -10,13 +10,13 @@ from django.http import HttpResponse
 from computecloud.core.errors import Invalid
 from computecloud.http.answers import empty
 from computecloud.http.policy import authorize
-from hosts.models import Host
 from instances import flavor_snapshots
 from instances.actions.create import FlavorSnapshot
 from instances.actions.resize import Migrate, Resize
 from instances.api.asked import Asked
 from instances.api.server_create import check_fit
 from instances.errors import CannotResizeDisk, SameFlavor, SameHost
+from instances.fleet import require_host
 from instances.models import Instance
 from integrations.images import facade as images
 
@@ -45,8 +45,7 @@ def migrate(asked: Asked) -> HttpResponse:
         Migrate.request(asked.actor, asked.server, asked.request_id)
         return empty(202)
     authorize(asked.actor, TO_HOST, asked.server.project_id)
-    if not Host.objects.alive().filter(name=name).exists():
-        raise Invalid(f"Compute host {name} could not be found.")
+    require_host(name)
     if asked.server.host is not None and name == asked.server.host.name:
         raise SameHost
     Migrate.request(asked.actor, asked.server, asked.request_id, forced_host=name)

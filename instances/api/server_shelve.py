@@ -10,10 +10,11 @@ from computecloud.conf import conf
 from computecloud.core.errors import Invalid
 from computecloud.http.answers import empty
 from computecloud.http.policy import authorize
-from hosts.models import Aggregate, Host
+from hosts.models import Host
 from instances.actions.shelve import Unshelve
 from instances.api.asked import Asked
 from instances.errors import UnshelveHostNotInZone, UnshelveNeedsOffloaded
+from instances.fleet import require_host, zone_of
 from instances.states import VmState
 
 TO_HOST = "os_compute_api:os-shelve:unshelve_to_host"
@@ -48,9 +49,6 @@ def _check_zone(zone: str | None) -> None:
 
 def _check_host(name: str, zone: str | None) -> None:
     """The host is there, and in the zone that the server is pinned to, if it is."""
-    if not Host.objects.alive().filter(name=name).exists():
-        raise Invalid(f"Compute host {name} could not be found.")
-    zones = Aggregate.objects.filter(hosts__name=name, availability_zone__isnull=False)
-    own = zones.values_list("availability_zone", flat=True).first() or conf().default_availability_zone
-    if zone is not None and zone != own:
+    require_host(name)
+    if zone is not None and zone != zone_of(name=name):
         raise UnshelveHostNotInZone(host=name, zone=zone)

@@ -63,8 +63,8 @@ class Move(models.Model):
         """By resource of the quota gates."""
         return {"cores": self.held_cores, "ram_mb": self.held_ram_mb}
 
-    def difference(self, flavor: dict[str, Any]) -> dict[str, int]:
-        """Columns: what the larger of both flavors has beyond this one."""
+    def hold_for(self, flavor: dict[str, Any]) -> dict[str, int]:
+        """Columns once the server's own figures are this flavor's: what the larger of both flavors has beyond it."""
         both = (self.old_flavor, self.new_flavor)
         return {
             "held_cores": max(one["vcpus"] for one in both) - flavor["vcpus"],

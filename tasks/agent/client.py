@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, TypeVar
 
 import urllib3
 
+from computecloud.core.checksum import sha512_of
 from hosts.drivers.errors import Fatal, Transient
 from tasks.conductor import wire
 
@@ -97,11 +97,11 @@ class Conductor:
         part = target.with_name(target.name + ".part")
         offset = part.stat().st_size if part.exists() else 0
         self._download(f"images/{image_id}/data", part, offset)
-        found = _sha512(part)
+        found = sha512_of(part)
         if found != sha512 and offset:  # a resumed file may have been damaged: once more from the start
             part.unlink()
             self._download(f"images/{image_id}/data", part, 0)
-            found = _sha512(part)
+            found = sha512_of(part)
         if found != sha512:
             part.unlink()
             raise Fatal(f"image {image_id} has another checksum than its record")
@@ -119,7 +119,7 @@ class Conductor:
     def fetch_disk(self, trip_id: str, operation_id: str, disk: str, sha512: str, target: Path) -> None:
         """Write the disk that another host brought to ``target``; the checksum decides. Raises Fatal, Transient."""
         self._download(f"moves/{trip_id}/{disk}", target, 0, operation_id)
-        if _sha512(target) != sha512:
+        if sha512_of(target) != sha512:
             target.unlink()
             raise Fatal(f"disk {disk} has another checksum than the one that was sent")
 
@@ -162,11 +162,6 @@ class Conductor:
             raise Transient(f"{path}: {problem}") from problem
         except OSError as problem:
             raise Fatal(f"{path} cannot be stored: {problem}") from problem
-
-
-def _sha512(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha512").hexdigest()
 
 
 def _fsync_folder(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -242,7 +241,9 @@ def test_an_administrator_sets_the_state_by_hand(cloud: Cloud) -> None:
 
 
 def test_the_console_log_is_cut_to_the_lines_asked_for(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    answers: Callable[..., dict[str, str]] = lambda *_: {"output": "one\ntwo\nthree"}  # noqa: E731
+    def answers(*_asked: Any) -> dict[str, str]:
+        return {"output": "one\ntwo\nthree"}
+
     monkeypatch.setattr(ConsoleOutput, "ask", answers)  # the host's side has tests of its own
     server = make_server(host=make_host())
 

@@ -23,6 +23,7 @@ STARRED_FILTERS = {
     "integrations/identity/login.py": "where: the domain by id or by name",
     "integrations/images/api/listing.py": "alias: a name made of a counter",
     "integrations/images/facade.py": "filters: keywords of the facade's callers",
+    "instances/api/queries.py": "column: a constant of the caller",
     "instances/api/server_moves.py": "column: a value of the module's own table of filters",
     "instances/api/server_filters.py": "lookups: columns of the module's own table of filters",
 }

@@ -62,7 +62,7 @@ def believed(server: Instance, state: VmState) -> None:
 def test_an_error_becomes_what_the_guest_is(
     stage: Stage, server: Instance, power: PowerState, status: str, is_meant_on: bool
 ) -> None:
-    stage.drivers[server.host_id or ""].occur(server.id, power)  # type: ignore[attr-defined]
+    stage.drivers[server.host_id or ""].occur(server.id, power)
     believed(server, VmState.ERROR)
 
     now = reset(stage, server)
@@ -173,8 +173,8 @@ def test_a_host_that_is_down_cannot_be_asked_and_is_believed_when_it_returns(
     stage: Stage, member: Member, server: Instance
 ) -> None:
     stage.reconciler.run()
-    stage.drivers[server.host_id or ""].occur(server.id, PowerState.SHUTDOWN)  # type: ignore[attr-defined]
-    stage.silence(server.host)  # type: ignore[arg-type]
+    stage.drivers[server.host_id or ""].occur(server.id, PowerState.SHUTDOWN)
+    stage.silence(server.host)
     ResetState.request(ADMIN, fresh(server), state="active")
     assert (fresh(server).status, fresh(server).open_operation) == ("ACTIVE", None)
 

@@ -390,7 +390,7 @@ def on_the_way(verb: str, point: str) -> bool:
 def guests_that_run(stage: Stage) -> list[str]:
     """Hosts on which a guest runs."""
     return [
-        host_id for host_id, driver in stage.drivers.items() for one in driver.guests if one.is_running  # type: ignore[attr-defined]
+        host_id for host_id, driver in stage.drivers.items() for one in driver.guests if one.is_running
     ]
 
 

@@ -235,7 +235,7 @@ def test_a_restore_of_which_nobody_heard_the_end_is_an_error_that_counts(
 
 
 def test_a_host_that_is_away_does_it_when_it_returns(stage: Stage, member: Member, server: Instance) -> None:
-    stage.silence(server.host)  # type: ignore[arg-type]
+    stage.silence(server.host)
     remove(member.actor, fresh(server))
     Operation.objects.filter(verb="softDelete").update(deadline_at=Now() - timedelta(seconds=1))
     control.end_hopeless()

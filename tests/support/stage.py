@@ -11,8 +11,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from hosts.drivers import registry
-from hosts.drivers.base import Driver
 from hosts.drivers.errors import Fatal, Transient
+from hosts.drivers.fake.driver import FakeDriver
 from hosts.models import Agent, Host
 from instances import transit
 from instances.actions.registry import READS
@@ -104,12 +104,14 @@ class Stage:
             for number in range(1, hosts + 1)
         ]
         self.conductor = LocalConductor(self.agent.id, frozenset(host.id for host in self.hosts))
-        self.drivers: dict[str, Driver] = {
-            host.id: registry.make("fake", {**SMALL, **options}, self.conductor, folder / host.name)
-            for host in self.hosts
-        }
+        self.drivers = {host.id: self._simulated(host, options) for host in self.hosts}
         self.nonce, self.reads = "first", READS
         self.start_agent()
+
+    def _simulated(self, host: Host, options: dict[str, Any]) -> FakeDriver:
+        driver = registry.make("fake", {**SMALL, **options}, self.conductor, self.folder / host.name)
+        assert isinstance(driver, FakeDriver)
+        return driver
 
     def start_agent(self) -> None:
         """A new agent process with the same disks."""
@@ -152,8 +154,9 @@ class Stage:
     def skip_back_off(self) -> None:
         Operation.objects.filter(not_before__isnull=False).update(not_before=None)
 
-    def silence(self, host: Host) -> None:
+    def silence(self, host: Host | None) -> None:
         """The host is not heard of any more."""
+        assert host is not None
         Host.objects.filter(id=host.id).update(lease_expires_at=timezone.now() - timedelta(minutes=5))
         service.forget()
 

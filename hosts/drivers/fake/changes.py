@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hosts.drivers.fake.guests import Guest
-from hosts.drivers.specs import GuestRef, GuestSpec, Step
+from hosts.drivers.specs import GuestSpec, Step
 
 if TYPE_CHECKING:
     from hosts.drivers.fake.driver import FakeDriver
@@ -79,7 +79,7 @@ class Changes:
         back = partial(driver.start_guest, spec) if was_on else None
         return [
             self._step("shut_down", spec, partial(driver.shut_down, spec.id, spec.operation_id), back),
-            self._step("stop", spec, partial(driver.stop_for_reboot, _ref(spec))),
+            self._step("stop", spec, partial(driver.stop_for_reboot, spec.ref)),
         ]
 
     def define(self, spec: GuestSpec) -> Step:
@@ -87,7 +87,7 @@ class Changes:
 
     def start(self, spec: GuestSpec) -> Step:
         driver = self._driver
-        return self._step("start", spec, partial(driver.start_guest, spec), partial(driver.stop, _ref(spec)))
+        return self._step("start", spec, partial(driver.start_guest, spec), partial(driver.stop, spec.ref))
 
     def forget(self, spec: GuestSpec) -> None:
         guest = self._guests.find(spec.id)
@@ -154,7 +154,3 @@ class Changes:
 
 def _of_rescue(spec: GuestSpec) -> GuestSpec:
     return replace(spec, disks=(spec.rescue.disk,) if spec.rescue else ())
-
-
-def _ref(spec: GuestSpec) -> GuestRef:
-    return GuestRef(spec.id, spec.epoch, spec.operation_id)

@@ -117,7 +117,7 @@ class FakeDriver(
         return sorted({*self.guests.ids(), *self.moves.guests()} - known)
 
     def spawn(self, spec: GuestSpec) -> Sequence[Step]:
-        ref = GuestRef(spec.id, spec.epoch, spec.operation_id)
+        ref = spec.ref
         return [
             self.step("fetch_images", spec.id, partial(self.fetch_images, spec)),
             self.step("make_disks", spec.id, partial(self.make_disks, spec), partial(self._remove_disks, ref)),
@@ -168,7 +168,7 @@ class FakeDriver(
         return [self.step("shut_down", ref.id, partial(self.shut_down, ref.id)), stop]
 
     def reboot(self, spec: GuestSpec, *, hard: bool, timeout_s: int = 60) -> Sequence[Step]:
-        ref = GuestRef(spec.id, spec.epoch, spec.operation_id)
+        ref = spec.ref
         stop = self.step("stop", spec.id, partial(self.stop_for_reboot, ref))
         if hard:
             return [stop, *self.power_on(spec)]

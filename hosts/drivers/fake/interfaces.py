@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ class Interfaces:
         self._driver = driver
 
     def attach(self, spec: GuestSpec, port_id: str) -> Sequence[Step]:
-        driver, step, less = self._driver, partial(self._driver.step, guest_id=spec.id), _without(spec, port_id)
+        driver, step, less = self._driver, partial(self._driver.step, guest_id=spec.id), spec.without(port_id)
         on, off = partial(self._attach, spec.id, port_id), partial(self._detach, spec.id, port_id)
         return [
             step("plug_ports", act=partial(driver.plug_ports, spec), undo=partial(driver.plug_ports, less)),
@@ -29,7 +28,7 @@ class Interfaces:
         ]
 
     def detach(self, spec: GuestSpec, port_id: str) -> Sequence[Step]:
-        driver, step, less = self._driver, partial(self._driver.step, guest_id=spec.id), _without(spec, port_id)
+        driver, step, less = self._driver, partial(self._driver.step, guest_id=spec.id), spec.without(port_id)
         on, off = partial(self._attach, spec.id, port_id), partial(self._detach, spec.id, port_id)
         return [
             step("detach_port", act=off, undo=on),
@@ -48,7 +47,3 @@ class Interfaces:
         if port_id in guest.nics:
             guest.nics.remove(port_id)
             self._driver.guests.save(guest)
-
-
-def _without(spec: GuestSpec, port_id: str) -> GuestSpec:
-    return replace(spec, nics=tuple(nic for nic in spec.nics if nic.port_id != port_id))

@@ -33,7 +33,7 @@ class Moves:
         self._driver, self._folder, self._images = driver, folder, images
 
     def leave(self, spec: GuestSpec, trip: Trip) -> Sequence[Step]:
-        driver, step, ref = self._driver, self._driver.step, _ref(spec)
+        driver, step, ref = self._driver, self._driver.step, spec.ref
         return [
             step("shut_down", spec.id, partial(driver.shut_down, spec.id)),
             step("stop", spec.id, partial(driver.stop, ref)),
@@ -71,7 +71,7 @@ class Moves:
             step("plug_ports", spec.id, partial(driver.plug_ports, spec)),
             step("define", spec.id, partial(driver.define, spec)),
             *([start] if starts else []),
-            self._forgetting(_ref(spec), trip),
+            self._forgetting(spec.ref, trip),
         ]
 
     def forget(self, ref: GuestRef, trip: Trip) -> Sequence[Step]:
@@ -206,7 +206,3 @@ def _write(target: Path, data: bytes) -> None:
     part = target.with_suffix(".part")
     part.write_bytes(data)
     part.replace(target)
-
-
-def _ref(spec: GuestSpec) -> GuestRef:
-    return GuestRef(spec.id, spec.epoch, spec.operation_id)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
 import libvirt
 
+from hosts.drivers.libvirt.domains import live_definition
 from hosts.drivers.libvirt.host import LibvirtHost
 from hosts.drivers.specs import Diagnostics, DiskCounters, GuestRef, NicCounters, Step
 
@@ -26,10 +26,10 @@ def interrupt_steps(host: LibvirtHost, ref: GuestRef) -> Sequence[Step]:
 
 
 def _read(virt_type: str, domain: libvirt.virDomain) -> Diagnostics:
-    devices = ElementTree.fromstring(domain.XMLDesc())  # noqa: S314 -- from libvirt, which made it
-    targets = [target.get("dev", "") for target in devices.findall("devices/disk/target")]
+    definition = live_definition(domain)
+    targets = [target.get("dev", "") for target in definition.findall("devices/disk/target")]
     interfaces = [
-        (interface.find("target"), interface.find("mac")) for interface in devices.findall("devices/interface")
+        (interface.find("target"), interface.find("mac")) for interface in definition.findall("devices/interface")
     ]
     _state, maximum_kb, used_kb, _cpus, _time = domain.info()
     return Diagnostics(

@@ -315,12 +315,16 @@ def _busy(domain: libvirt.virDomain | None) -> bool:
     return domain is not None and bool(domain.isActive()) and domain.jobInfo()[0] != libvirt.VIR_DOMAIN_JOB_NONE
 
 
+def live_definition(domain: libvirt.virDomain) -> ElementTree.Element:
+    """The domain as it is at this moment."""
+    return ElementTree.fromstring(domain.XMLDesc())  # noqa: S314 -- from libvirt, which made it
+
+
 def _has_device(domain: libvirt.virDomain, alias: str) -> bool:
     """Whether the running domain has a device of that name."""
     if not domain.isActive():
         return False
-    devices = ElementTree.fromstring(domain.XMLDesc())  # noqa: S314 -- from libvirt, which made it
-    return devices.find(f"devices/*/alias[@name='{alias}']") is not None
+    return live_definition(domain).find(f"devices/*/alias[@name='{alias}']") is not None
 
 
 def _ask_to_let_go(alias: str, domain: libvirt.virDomain) -> None:

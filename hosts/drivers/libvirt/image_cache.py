@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections import defaultdict
@@ -12,6 +11,7 @@ from threading import Lock
 
 import structlog
 
+from computecloud.core.checksum import sha512_of
 from hosts.drivers import names
 from hosts.drivers.base import ImageSource
 from hosts.drivers.errors import Fatal
@@ -119,8 +119,7 @@ def virtual_bytes(path: Path, disk_format: str) -> int:
 
 
 def _check_content(part: Path, sha512: str) -> None:
-    with part.open("rb") as file:
-        found = hashlib.file_digest(file, "sha512").hexdigest()
+    found = sha512_of(part)
     if found != sha512:
         part.unlink()
         raise Fatal(f"image content has sha512 {found[:16]}…, not {sha512[:16]}…")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 from hosts.drivers.libvirt import domain_xml, spawn
@@ -16,7 +15,7 @@ def attach_steps(host: LibvirtHost, spec: GuestSpec, port_id: str) -> Sequence[S
     return [
         Step("plug_ports", partial(host.ports.plug, spec), partial(host.ports.unplug_one, spec.id, port_id)),
         Step("attach_port", partial(_attach, host, spec, port_id), partial(_detach, host, spec, port_id)),
-        Step("define", partial(spawn.define, host, spec), partial(spawn.define, host, without(spec, port_id))),
+        Step("define", partial(spawn.define, host, spec), partial(spawn.define, host, spec.without(port_id))),
     ]
 
 
@@ -24,14 +23,9 @@ def detach_steps(host: LibvirtHost, spec: GuestSpec, port_id: str) -> Sequence[S
     """``spec`` still has the port. Its device goes last: until the guest has let go of it, it is in use."""
     return [
         Step("detach_port", partial(_detach, host, spec, port_id), partial(_attach, host, spec, port_id)),
-        Step("define", partial(spawn.define, host, without(spec, port_id)), partial(spawn.define, host, spec)),
+        Step("define", partial(spawn.define, host, spec.without(port_id)), partial(spawn.define, host, spec)),
         Step("unplug_port", partial(host.ports.unplug_one, spec.id, port_id), partial(host.ports.plug, spec)),
     ]
-
-
-def without(spec: GuestSpec, port_id: str) -> GuestSpec:
-    """The guest as it is when it has not got the port."""
-    return replace(spec, nics=tuple(nic for nic in spec.nics if nic.port_id != port_id))
 
 
 def _attach(host: LibvirtHost, spec: GuestSpec, port_id: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from computecloud.core.checksum import sha512_of
 from hosts.drivers import names
 from hosts.drivers.errors import Fatal
 from hosts.drivers.libvirt import destroy, files, power, qcow2_header, qemu_img, spawn
@@ -24,7 +24,7 @@ _CARRIED = msgspec.json.Decoder(tuple[CarriedDisk, ...])
 def leave_steps(host: LibvirtHost, spec: GuestSpec, trip: Trip, timeout_s: int) -> Sequence[Step]:
     """Nothing is taken back here: the way back is ``come_back_steps``, from wherever this ended."""
     return [
-        *power.off(host, GuestRef(spec.id, spec.epoch, spec.operation_id), max(timeout_s, 1)),
+        *power.off(host, spec.ref, max(timeout_s, 1)),
         Step("pack_disks", partial(_pack, host, spec, trip)),
         Step("send_disks", partial(_send, host, spec, trip)),
         Step("undefine", partial(host.domains.undefine, spec.id)),
@@ -58,11 +58,10 @@ def arrive_steps(host: LibvirtHost, spec: GuestSpec, trip: Trip, *, starts: bool
 def come_back_steps(host: LibvirtHost, spec: GuestSpec, trip: Trip, *, starts: bool) -> Sequence[Step]:
     """From its old folder, wherever that is by now."""
     again = spawn.restart_steps(host, spec)
-    ref = GuestRef(spec.id, spec.epoch, spec.operation_id)
     return [
         Step("put_disks_back", partial(_put_back, host, spec, trip)),
         *(again if starts else again[:-1]),
-        *forget_steps(host, ref, trip),
+        *forget_steps(host, spec.ref, trip),
     ]
 
 
@@ -92,7 +91,7 @@ def _pack(host: LibvirtHost, spec: GuestSpec, trip: Trip) -> None:
             source = host.disks.path(spec.id, target)
             with files.whole(copy, names.guest_id(trip.id)) as part:
                 qemu_img.convert(source, record.format, part, "qcow2", timeout_s=host.options.copy_deadline_s)
-            carried.append(CarriedDisk(target, record.role, _sha512(copy), record.size_bytes))
+            carried.append(CarriedDisk(target, record.role, sha512_of(copy), record.size_bytes))
     files.write(copies / MANIFEST, msgspec.json.encode(carried), names.guest_id(trip.id))
 
 
@@ -174,8 +173,3 @@ def _make(host: LibvirtHost, spec: GuestSpec, trip: Trip) -> None:
 
 def _copies(folder: Path, trip: Trip) -> Path:
     return folder / f"move-{names.guest_id(trip.id)}"
-
-
-def _sha512(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha512").hexdigest()
